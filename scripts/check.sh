@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Everything that CI runs, in one command: formatting, lints, tests, documentation, dependencies.
+#
+#   scripts/check.sh             all stages
+#   scripts/check.sh test docs   those alone; the stages are: format lint test doctest docs features deny
+#
+# What it misses it installs: Debian's packages where it may (as root), the cargo tools from their sources. Where it may
+# not, it says what to install and stops.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+all_stages=(format lint test doctest docs features deny)
+stages=("${@:-${all_stages[@]}}")
+[ $# -gt 0 ] || stages=("${all_stages[@]}")
+output=$(mktemp -d)
+trap 'rm -rf "$output"' EXIT
+started=$SECONDS
+counts=()
+
+fail() {
+    printf '\n%s\n' "$*" >&2
+    exit 1
+}
+
+wants() {
+    local stage
+    for stage in "${stages[@]}"; do
+        [ "$stage" != "$1" ] || return 0
+    done
+    return 1
+}
+
+# Runs a stage, shows its output, and then the time it took.
+stage() {
+    local name=$1 begun=$SECONDS
+    shift
+    wants "$name" || return 0
+    printf '\n== %s: %s\n' "$name" "$*"
+    "$@" 2>&1 | tee -a "$output/$name" || fail "$name failed: $*"
+    printf '== %s: %d s\n' "$name" $((SECONDS - begun))
+}
+
+for name in "${stages[@]}"; do
+    case " ${all_stages[*]} " in
+        *" $name "*) ;;
+        *) fail "there is no stage '$name'; the stages are: ${all_stages[*]}" ;;
+    esac
+done
+
+# Tools. The file name of each program, and the package that has it.
+install_packages() {
+    local missing=() program
+    while [ $# -gt 0 ]; do
+        program=$1 package=$2
+        shift 2
+        command -v "$program" >/dev/null || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        printf '== installing Debian packages: %s\n' "${missing[*]}"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    else
+        fail "these are missing; as root: apt-get install ${missing[*]}"
+    fi
+}
+
+install_cargo_tool() {
+    command -v "$1" >/dev/null && return 0
+    printf '== installing %s\n' "$1"
+    (cd / && cargo install --locked --quiet "$1") || fail "$1 could not be installed; try: cargo install --locked $1"
+}
+
+command -v cargo >/dev/null || fail "Rust is missing; install it by rustup: https://rustup.rs"
+if wants test; then
+    install_packages cc gcc chromium chromium chromedriver chromium-driver
+    install_cargo_tool cargo-nextest
+fi
+! wants features || install_cargo_tool cargo-hack
+! wants deny || install_cargo_tool cargo-deny
+printf '== %s, %s\n' "$(rustc --version)" "$(cargo --version)"
+
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+stage format cargo fmt --all --check
+stage lint cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+stage test cargo nextest run --workspace --all-features --locked
+stage doctest cargo test --workspace --all-features --locked --doc
+RUSTDOCFLAGS='-D warnings' stage docs cargo doc --workspace --no-deps --all-features --locked
+# Each feature alone: what builds only beside another feature fails here.
+RUSTFLAGS='-D warnings' CARGO_TARGET_DIR=target/features \
+    stage features cargo hack check --package session --each-feature --no-dev-deps
+stage deny cargo deny --all-features check bans licenses sources
+
+for name in test doctest; do
+    [ ! -f "$output/$name" ] || counts+=("$(grep -E '^ *Summary|^test result:' "$output/$name")")
+done
+printf '\n== all stages passed in %d s\n' $((SECONDS - started))
+[ ${#counts[@]} -eq 0 ] || printf '%s\n' "${counts[@]}"

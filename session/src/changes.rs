@@ -1,0 +1,527 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::record::{Entry, Kind, Record};
+
+/// How long a flash value lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlashLifetime {
+    /// Until it is read.
+    UntilRead,
+    /// Until the next request that extracts the session has ended, read or not.
+    NextRequest,
+}
+
+impl FlashLifetime {
+    fn kind(self) -> Kind {
+        match self {
+            Self::UntilRead => Kind::Flash,
+            Self::NextRequest => Kind::FlashNext,
+        }
+    }
+}
+
+/// A value as it is stored: JSON text.
+pub(crate) type Json = Arc<str>;
+
+/// Levels of nesting that a value may have: `serde_json` reads 128, and the record takes two around each value.
+const MAX_DEPTH: usize = 120;
+
+/// Writes a value as it is stored.
+pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json, Error> {
+    // The serializer's own message may quote the value, so it goes no further.
+    let json = serde_json::to_string(value).map_err(|_| Error::Unserializable {
+        key: key.to_owned(),
+        type_name: std::any::type_name::<T>(),
+    })?;
+    if depth(&json) > MAX_DEPTH {
+        return Err(Error::TooDeep {
+            key: key.to_owned(),
+            limit: MAX_DEPTH,
+        });
+    }
+    Ok(json.into())
+}
+
+/// Reads a stored value.
+pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, Error> {
+    // The reader's own message may quote the value, so it goes no further.
+    serde_json::from_str(json).map_err(|_| Error::Mismatch {
+        key: key.to_owned(),
+        expected: std::any::type_name::<T>(),
+    })
+}
+
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// A read-modify-write of one value: from what is stored to what is to be stored, run again when that has changed.
+///
+/// The lock makes a closure that is only `Send` usable from a session that is also `Sync`.
+pub(crate) struct Step(Mutex<Box<StepFn>>);
+
+type StepFn = dyn Fn(Option<&str>) -> Result<Option<Json>, Error> + Send;
+
+impl Step {
+    pub(crate) fn new(
+        step: impl Fn(Option<&str>) -> Result<Option<Json>, Error> + Send + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Box::new(step))))
+    }
+
+    pub(crate) fn run(&self, stored: Option<&str>) -> Result<Option<Json>, Error> {
+        (self.0.lock().unwrap_or_else(PoisonError::into_inner))(stored)
+    }
+}
+
+/// What one request does to a session: a set of changes by key, not a snapshot.
+///
+/// Applied to the record that was loaded, it gives what this request sees. Applied to a record that another request has
+/// changed meanwhile, it gives the merge: keys that this request did not touch stay as they are there.
+#[derive(Clone, Default)]
+pub(crate) struct Changes {
+    /// All that was there is gone, as of this stamp.
+    cleared: Option<u64>,
+    /// Flash values for the next request have been seen by it, and go.
+    ages: bool,
+    /// Sorted by key.
+    slots: Vec<Slot>,
+    /// Counts the changes, so that a commit can tell those it wrote from those made since.
+    stamp: u64,
+}
+
+#[derive(Clone)]
+struct Slot {
+    key: Cow<'static, str>,
+    lasting: Lasting,
+    lasting_stamp: u64,
+    flash: Flash,
+    flash_stamp: u64,
+}
+
+#[derive(Clone)]
+enum Lasting {
+    Untouched,
+    Set(Json),
+    Unset,
+    /// Depends on what is stored: `seen` is the outcome for the record that this request loaded.
+    Updated {
+        steps: Vec<Arc<Step>>,
+        seen: Option<Json>,
+        /// The loaded record has changed since `seen` was computed.
+        stale: bool,
+    },
+    /// The value cannot be stored: the commit fails.
+    Faulty(Error),
+}
+
+#[derive(Clone)]
+enum Flash {
+    Untouched,
+    Set(Json, FlashLifetime),
+    Unset,
+    /// Read: gone from the record, unless another request has put a new value there since.
+    Taken,
+    /// To be there for one more request, though it was only for this one.
+    Kept,
+    Faulty(Error),
+}
+
+/// A value as a request sees it.
+pub(crate) enum Seen<'a> {
+    Changed(&'a Json),
+    Stored(&'a str),
+}
+
+impl Changes {
+    /// The changes that reading a record makes by itself: flash values for the next request are for this one.
+    pub(crate) fn on_load(record: &Record) -> Self {
+        Self {
+            ages: record.entries().any(|entry| entry.kind == Kind::FlashNext),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cleared.is_none() && !self.ages && self.slots.is_empty()
+    }
+
+    /// Whether this request has changed anything under a key.
+    pub(crate) fn touches(&self, key: &str) -> bool {
+        self.slot(key).is_some()
+    }
+
+    /// The first value that cannot be stored.
+    pub(crate) fn fault(&self) -> Option<&Error> {
+        self.slots
+            .iter()
+            .find_map(|slot| match (&slot.lasting, &slot.flash) {
+                (Lasting::Faulty(error), _) | (_, Flash::Faulty(error)) => Some(error),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn lasting<'a>(&'a self, key: &str, record: Option<&'a Record>) -> Option<Seen<'a>> {
+        match self.slot(key).map(|slot| &slot.lasting) {
+            Some(Lasting::Set(json)) => Some(Seen::Changed(json)),
+            Some(Lasting::Updated { seen, .. }) => seen.as_ref().map(Seen::Changed),
+            Some(Lasting::Unset | Lasting::Faulty(_)) => None,
+            Some(Lasting::Untouched) | None => {
+                self.uncleared(record)?.lasting(key).map(Seen::Stored)
+            }
+        }
+    }
+
+    pub(crate) fn flash<'a>(&'a self, key: &str, record: Option<&'a Record>) -> Option<Seen<'a>> {
+        match self.slot(key).map(|slot| &slot.flash) {
+            Some(Flash::Set(json, _)) => Some(Seen::Changed(json)),
+            Some(Flash::Unset | Flash::Taken | Flash::Faulty(_)) => None,
+            Some(Flash::Untouched | Flash::Kept) | None => {
+                let entry = self.uncleared(record)?.flash(key)?;
+                Some(Seen::Stored(entry.value))
+            }
+        }
+    }
+
+    /// The keys that a request sees, sorted, each once.
+    pub(crate) fn keys(&self, record: Option<&Record>) -> Vec<String> {
+        let stored = record
+            .into_iter()
+            .flat_map(Record::entries)
+            .map(|entry| entry.key);
+        let changed = self.slots.iter().map(|slot| &*slot.key);
+        let mut keys: Vec<&str> = stored
+            .chain(changed)
+            .filter(|key| self.lasting(key, record).is_some() || self.flash(key, record).is_some())
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().map(str::to_owned).collect()
+    }
+
+    pub(crate) fn set(&mut self, key: Cow<'static, str>, value: Result<Json, Error>) {
+        *self.lasting_mut(key) = match value {
+            Ok(json) => Lasting::Set(json),
+            Err(error) => Lasting::Faulty(error),
+        };
+    }
+
+    pub(crate) fn unset_lasting(&mut self, key: Cow<'static, str>) {
+        *self.lasting_mut(key) = Lasting::Unset;
+    }
+
+    /// Takes in a step that was run on what this request sees.
+    pub(crate) fn update(
+        &mut self,
+        key: Cow<'static, str>,
+        step: Arc<Step>,
+        outcome: Result<Option<Json>, Error>,
+    ) {
+        let depends_on_record = self.cleared.is_none();
+        let lasting = self.lasting_mut(key);
+        match (outcome, &mut *lasting) {
+            (Err(error), _) => *lasting = Lasting::Faulty(error),
+            (Ok(value), Lasting::Updated { steps, seen, .. }) => {
+                steps.push(step);
+                *seen = value;
+            }
+            (Ok(seen), Lasting::Untouched) if depends_on_record => {
+                *lasting = Lasting::Updated {
+                    steps: vec![step],
+                    seen,
+                    stale: false,
+                };
+            }
+            (Ok(Some(json)), _) => *lasting = Lasting::Set(json),
+            (Ok(None), _) => *lasting = Lasting::Unset,
+        }
+    }
+
+    pub(crate) fn set_flash(
+        &mut self,
+        key: Cow<'static, str>,
+        lifetime: FlashLifetime,
+        value: Result<Json, Error>,
+    ) {
+        *self.flash_mut(key) = match value {
+            Ok(json) => Flash::Set(json, lifetime),
+            Err(error) => Flash::Faulty(error),
+        };
+    }
+
+    /// Consumes the flash value that this request sees.
+    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>) {
+        let flash = self.flash_mut(key);
+        *flash = match flash {
+            Flash::Set(..) => Flash::Unset,
+            _ => Flash::Taken,
+        };
+    }
+
+    pub(crate) fn unset_flash(&mut self, key: Cow<'static, str>) {
+        *self.flash_mut(key) = Flash::Unset;
+    }
+
+    /// Keeps the stored flash value that was read, or that is for this request alone.
+    pub(crate) fn keep(&mut self, key: Cow<'static, str>) {
+        if self
+            .slot(&key)
+            .is_none_or(|slot| matches!(slot.flash, Flash::Untouched | Flash::Taken))
+        {
+            *self.flash_mut(key) = Flash::Kept;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.stamp += 1;
+        self.cleared = Some(self.stamp);
+        self.ages = false;
+        self.slots.clear();
+    }
+
+    /// A number that differs whenever the changes do.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    /// The record that `fresh` becomes. `seen` is the record that this request read.
+    ///
+    /// # Errors
+    ///
+    /// The first fault, or that of an update that was run again; and [`Error::TooLarge`] over `limit` bytes.
+    pub(crate) fn apply(
+        &self,
+        fresh: &Record,
+        seen: Option<&Record>,
+        limit: usize,
+    ) -> Result<Record, Error> {
+        let is_seen = seen.is_some_and(|seen| seen == fresh);
+        let base = self.uncleared(Some(fresh));
+        let rerun = self.rerun(base, is_seen)?;
+        let mut entries: Vec<Entry<'_>> = Vec::with_capacity(fresh.len() + self.slots.len());
+        if let Some(base) = base {
+            entries.extend(base.entries().filter(|entry| self.leaves(entry, seen)));
+        }
+        for (index, slot) in self.slots.iter().enumerate() {
+            let key = &*slot.key;
+            let lasting = match &slot.lasting {
+                Lasting::Set(json) => Some(json),
+                Lasting::Updated { seen, .. } => match rerun.iter().find(|(at, _)| *at == index) {
+                    Some((_, outcome)) => outcome.as_ref(),
+                    None => seen.as_ref(),
+                },
+                Lasting::Faulty(error) => return Err(error.clone()),
+                Lasting::Untouched | Lasting::Unset => None,
+            };
+            entries.extend(lasting.map(|json| Entry {
+                key,
+                kind: Kind::Lasting,
+                value: json,
+            }));
+            match &slot.flash {
+                Flash::Set(json, lifetime) => {
+                    entries.push(Entry {
+                        key,
+                        kind: lifetime.kind(),
+                        value: json,
+                    });
+                }
+                Flash::Faulty(error) => return Err(error.clone()),
+                Flash::Untouched | Flash::Unset | Flash::Taken | Flash::Kept => {}
+            }
+        }
+        check_size(&entries, limit)?;
+        Ok(Record::of(fresh.created_at_unix(), &mut entries))
+    }
+
+    /// What the updates come to on a record that this request did not see, by the slots' places.
+    fn rerun(
+        &self,
+        base: Option<&Record>,
+        is_seen: bool,
+    ) -> Result<Vec<(usize, Option<Json>)>, Error> {
+        let mut outcomes = Vec::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Lasting::Updated { steps, stale, .. } = &slot.lasting else {
+                continue;
+            };
+            if is_seen && !stale {
+                continue;
+            }
+            let stored = base.and_then(|base| base.lasting(&slot.key));
+            let mut value: Option<Json> = None;
+            for (turn, step) in steps.iter().enumerate() {
+                value = step.run(if turn == 0 { stored } else { value.as_deref() })?;
+            }
+            outcomes.push((index, value));
+        }
+        Ok(outcomes)
+    }
+
+    /// Whether an entry of a record stays as it is.
+    fn leaves(&self, entry: &Entry<'_>, seen: Option<&Record>) -> bool {
+        let slot = self.slot(entry.key);
+        if entry.kind == Kind::Lasting {
+            return slot.is_none_or(|slot| matches!(slot.lasting, Lasting::Untouched));
+        }
+        // A flash value goes with the request that saw it; one that another request has put there since was not seen.
+        let was_seen = || seen.and_then(|seen| seen.flash(entry.key)) == Some(*entry);
+        match slot.map(|slot| &slot.flash) {
+            Some(Flash::Set(..) | Flash::Unset | Flash::Faulty(_)) => false,
+            Some(Flash::Taken) => !was_seen(),
+            Some(Flash::Kept) => true,
+            Some(Flash::Untouched) | None => {
+                !(self.ages && entry.kind == Kind::FlashNext && was_seen())
+            }
+        }
+    }
+
+    /// Drops what a commit has written: all that `written`, an earlier state of these changes, held and that has not
+    /// been changed since.
+    pub(crate) fn subtract(&mut self, written: &Self) {
+        if self.cleared == written.cleared {
+            self.cleared = None;
+        }
+        self.ages = false;
+        for slot in &mut self.slots {
+            let Some(done) = written.slot(&slot.key) else {
+                continue;
+            };
+            if slot.lasting_stamp == done.lasting_stamp {
+                slot.lasting = Lasting::Untouched;
+            } else if let (
+                Lasting::Updated { steps, stale, .. },
+                Lasting::Updated { steps: done, .. },
+            ) = (&mut slot.lasting, &done.lasting)
+            {
+                let is_continued = steps
+                    .first()
+                    .zip(done.first())
+                    .is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+                if is_continued {
+                    steps.drain(..done.len().min(steps.len()));
+                }
+                *stale = true;
+            }
+            if slot.flash_stamp == done.flash_stamp {
+                slot.flash = Flash::Untouched;
+            }
+        }
+        self.slots.retain(|slot| {
+            !matches!(
+                (&slot.lasting, &slot.flash),
+                (Lasting::Untouched, Flash::Untouched)
+            )
+        });
+    }
+
+    fn uncleared<'a>(&self, record: Option<&'a Record>) -> Option<&'a Record> {
+        record.filter(|_| self.cleared.is_none())
+    }
+
+    fn slot(&self, key: &str) -> Option<&Slot> {
+        let index = self
+            .slots
+            .binary_search_by(|slot| (*slot.key).cmp(key))
+            .ok()?;
+        self.slots.get(index)
+    }
+
+    fn lasting_mut(&mut self, key: Cow<'static, str>) -> &mut Lasting {
+        let stamp = self.next_stamp();
+        let slot = self.slot_mut(key);
+        slot.lasting_stamp = stamp;
+        &mut slot.lasting
+    }
+
+    fn flash_mut(&mut self, key: Cow<'static, str>) -> &mut Flash {
+        let stamp = self.next_stamp();
+        let slot = self.slot_mut(key);
+        slot.flash_stamp = stamp;
+        &mut slot.flash
+    }
+
+    fn next_stamp(&mut self) -> u64 {
+        self.stamp += 1;
+        self.stamp
+    }
+
+    fn slot_mut(&mut self, key: Cow<'static, str>) -> &mut Slot {
+        let index = match self.slots.binary_search_by(|slot| slot.key.cmp(&key)) {
+            Ok(index) => index,
+            Err(index) => {
+                self.slots.insert(
+                    index,
+                    Slot {
+                        key,
+                        lasting: Lasting::Untouched,
+                        lasting_stamp: 0,
+                        flash: Flash::Untouched,
+                        flash_stamp: 0,
+                    },
+                );
+                index
+            }
+        };
+        // Invariant: the search found the slot there, or it was put there.
+        &mut self.slots[index]
+    }
+}
+
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes")
+            .field("keys", &self.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_size(entries: &[Entry<'_>], limit: usize) -> Result<(), Error> {
+    /// The quotes, the colon and the comma around a key.
+    const AROUND: usize = 4;
+    let bytes = entries
+        .iter()
+        .map(|entry| entry.key.len() + entry.value.len() + AROUND)
+        .sum();
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Error::TooLarge {
+        bytes,
+        limit,
+        largest: largest(entries.iter().copied()),
+    })
+}
+
+/// The three largest values and their keys.
+pub(crate) fn largest<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<(String, usize)> {
+    let mut sizes: Vec<_> = entries
+        .map(|entry| (entry.key, entry.value.len()))
+        .collect();
+    sizes.sort_unstable_by_key(|&(_, size)| std::cmp::Reverse(size));
+    sizes.truncate(3);
+    sizes
+        .into_iter()
+        .map(|(key, size)| (key.to_owned(), size))
+        .collect()
+}

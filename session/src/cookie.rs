@@ -1,0 +1,350 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use cookie::{Cookie, SameSite as CookieSameSite};
+use http::HeaderValue;
+
+use crate::error::Error;
+use crate::id::{ID_TEXT, SessionId};
+use crate::keys::{KeyRing, Message, Opened, SIGNATURE_BYTES};
+
+/// The most that browsers keep of a cookie: name and value together, in bytes (RFC 6265bis §5.6).
+pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
+/// The most cookies of one name that a request is searched for: more are noise, or an attempt to make us work.
+const MAX_CANDIDATES: usize = 16;
+
+/// The cookie that carries a session: its name, its attributes and the keys that make it authentic.
+///
+/// With a server-side storage its value is `id.signature`: 43 characters of base64url, a dot, and 43 of HMAC-SHA256 over
+/// the cookie's name and the id. With [`CookieStorage`](crate::CookieStorage) it is the sealed session itself.
+///
+/// # Default
+///
+/// `HttpOnly; Secure; SameSite=Lax; Path=/`, no `Domain`: what OWASP ASVS 5.0, 3.3.1 to 3.3.4 ask for. A name that begins with
+/// `__Host-` makes browsers insist on it (RFC 6265bis §4.1.3.2). Max-Age follows from [`Expiry`](crate::Expiry).
+///
+/// # Example
+///
+/// ```
+/// use session::{KeyRing, SameSite, SessionCookie};
+///
+/// let keys = KeyRing::generate()?;
+/// let cookie = SessionCookie::new("__Host-session", keys).same_site(SameSite::Strict)?;
+/// assert_eq!(cookie.name(), "__Host-session");
+/// assert!(cookie.domain("example.com").is_err(), "`__Host-` forbids a domain");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SessionCookie {
+    name: Cow<'static, str>,
+    keys: KeyRing,
+    domain: Option<String>,
+    path: Cow<'static, str>,
+    same_site: SameSite,
+    secure: bool,
+    partitioned: bool,
+}
+
+impl SessionCookie {
+    /// A cookie of that name with the default attributes.
+    ///
+    /// # Panics
+    ///
+    /// When the name is not one that a cookie can have. [`try_new`](Self::try_new) gives an error instead: take it where the name is
+    /// read from a configuration.
+    pub fn new(name: impl Into<Cow<'static, str>>, keys: KeyRing) -> Self {
+        match Self::try_new(name, keys) {
+            Ok(cookie) => cookie,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A cookie of that name with the default attributes.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError::Name`] when the name is empty, longer than 256 bytes or not a token of RFC 9110 §5.6.2.
+    pub fn try_new(name: impl Into<Cow<'static, str>>, keys: KeyRing) -> Result<Self, CookieError> {
+        let name = name.into();
+        if name.is_empty() || name.len() > 256 || !name.bytes().all(is_token) {
+            return Err(CookieError::Name);
+        }
+        Ok(Self {
+            name,
+            keys,
+            domain: None,
+            path: Cow::Borrowed("/"),
+            same_site: SameSite::Lax,
+            secure: true,
+            partitioned: false,
+        })
+    }
+
+    /// Sends the cookie to a domain and all its subdomains. Without it, only to the host that set it.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError::Domain`] when the text is not a domain name, and [`CookieError::HostPrefix`] under a `__Host-` name.
+    pub fn domain(mut self, domain: impl Into<String>) -> Result<Self, CookieError> {
+        let domain = domain.into();
+        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        if domain.is_empty() || !domain.bytes().all(is_name_byte) {
+            return Err(CookieError::Domain);
+        }
+        self.domain = Some(domain);
+        self.checked()
+    }
+
+    /// Sends the cookie to that path and below it alone.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError::Path`] when the path does not begin with `/` or holds `;` or control characters, and
+    /// [`CookieError::HostPrefix`] for anything but `/` under a `__Host-` name.
+    pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
+        let path = path.into();
+        let is_path_byte = |byte: u8| matches!(byte, b' '..=b'~') && byte != b';';
+        if !path.starts_with('/') || !path.bytes().all(is_path_byte) {
+            return Err(CookieError::Path);
+        }
+        self.path = path;
+        self.checked()
+    }
+
+    /// Says which requests of other sites carry the cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError::NeedsSecure`] for [`SameSite::None`] after [`insecure_http`](Self::insecure_http).
+    pub fn same_site(mut self, same_site: SameSite) -> Result<Self, CookieError> {
+        self.same_site = same_site;
+        self.checked()
+    }
+
+    /// Keeps a cookie apart for each site that embeds this one (CHIPS).
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError::NeedsSecure`] after [`insecure_http`](Self::insecure_http).
+    pub fn partitioned(mut self) -> Result<Self, CookieError> {
+        self.partitioned = true;
+        self.checked()
+    }
+
+    /// Lets the cookie travel over plain HTTP, where everyone on the way can read it. For development.
+    ///
+    /// Chromium and Firefox keep `Secure` cookies for `localhost` without it; Safari does not.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError::NeedsSecure`] with `SameSite=None`, `Partitioned`, or a name that begins with `__Host-` or `__Secure-`:
+    /// browsers would drop the cookie.
+    pub fn insecure_http(mut self) -> Result<Self, CookieError> {
+        self.secure = false;
+        self.checked()
+    }
+
+    /// The cookie's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Refuses what browsers refuse (RFC 6265bis §5.7). Prefixes count in any case of letters, as they do there.
+    fn checked(self) -> Result<Self, CookieError> {
+        let has_prefix = |prefix: &str| {
+            self.name
+                .get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        let is_host = has_prefix("__Host-");
+        let needs_secure = is_host
+            || has_prefix("__Secure-")
+            || self.partitioned
+            || self.same_site == SameSite::None;
+        if needs_secure && !self.secure {
+            return Err(CookieError::NeedsSecure);
+        }
+        if is_host && (self.domain.is_some() || self.path != "/") {
+            return Err(CookieError::HostPrefix);
+        }
+        Ok(self)
+    }
+
+    /// The value for a session that a server-side storage keeps.
+    pub(crate) fn sign(&self, id: &SessionId) -> String {
+        let mut value = String::with_capacity(2 * ID_TEXT + 1);
+        id.push_text(&mut value);
+        let mut signature = String::with_capacity(ID_TEXT);
+        let message = Message {
+            cookie_name: &self.name,
+            id: &value,
+        };
+        self.keys.push_signature(message, &mut signature);
+        value.push('.');
+        value.push_str(&signature);
+        value
+    }
+
+    /// The id in a value that one of our keys signed under this name. Every failure looks the same.
+    pub(crate) fn verify(&self, value: &str) -> Option<(SessionId, Opened)> {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+        let (id, signature) = value.split_once('.')?;
+        if id.len() != ID_TEXT || signature.len() != ID_TEXT {
+            return None;
+        }
+        // Invariant: the decoder wants room for its estimate, 33 bytes for 43 characters.
+        let mut bytes = [0; SIGNATURE_BYTES + 1];
+        let decoded = URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
+        let message = Message {
+            cookie_name: &self.name,
+            id,
+        };
+        let opened = self.keys.verify(message, bytes.get(..decoded)?)?;
+        Some((SessionId::parse(id)?, opened))
+    }
+
+    #[cfg(feature = "cookie")]
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    /// The values that a request's Cookie fields hold under this name, in order.
+    ///
+    /// RFC 6265bis §5.8 sends pairs as `name=value` with `; ` between. Names are compared byte for byte, and nothing is decoded.
+    pub(crate) fn values<'a>(&'a self, field: &'a [u8]) -> impl Iterator<Item = &'a str> + 'a {
+        field
+            .split(|&byte| byte == b';')
+            .filter_map(|pair| {
+                let value = pair
+                    .trim_ascii_start()
+                    .strip_prefix(self.name.as_bytes())?
+                    .strip_prefix(b"=")?;
+                let value = value.trim_ascii_end();
+                let may_be_ours = !value.is_empty() && value.len() <= MAX_COOKIE_BYTES;
+                may_be_ours.then(|| std::str::from_utf8(value).ok())?
+            })
+            .take(MAX_CANDIDATES)
+    }
+
+    /// The Set-Cookie field that gives the browser this value for so many seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] when name and value pass the 4096 bytes that browsers keep.
+    pub(crate) fn set(&self, value: &str, max_age: u64) -> Result<HeaderValue, Error> {
+        let bytes = self.name.len() + value.len();
+        if bytes > MAX_COOKIE_BYTES {
+            return Err(Error::TooLarge {
+                bytes,
+                limit: MAX_COOKIE_BYTES,
+                largest: Vec::new(),
+            });
+        }
+        Ok(self.field(value, max_age))
+    }
+
+    /// The Set-Cookie field that makes the browser forget the cookie. It repeats every attribute that set it: browsers
+    /// remove a cookie only under the same name, domain and path, and Chromium a partitioned one only with `Partitioned`.
+    pub(crate) fn removal(&self) -> HeaderValue {
+        self.field("", 0)
+    }
+
+    fn field(&self, value: &str, max_age: u64) -> HeaderValue {
+        let max_age = Duration::from_secs(max_age.min(MAX_AGE));
+        let mut cookie = Cookie::build((&*self.name, value))
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(self.same_site.into())
+            .path(&*self.path)
+            .partitioned(self.partitioned)
+            .max_age(max_age.try_into().unwrap_or_default());
+        if let Some(domain) = &self.domain {
+            cookie = cookie.domain(domain.as_str());
+        }
+        // Invariant: name, value and attributes were checked to be visible ASCII without `;`.
+        HeaderValue::try_from(cookie.build().to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+/// Browsers cap a cookie's age at 400 days (RFC 6265bis §5.5).
+const MAX_AGE: u64 = 400 * 24 * 3600;
+
+impl fmt::Debug for SessionCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionCookie")
+            .field("name", &self.name)
+            .field("keys", &self.keys)
+            .field("domain", &self.domain)
+            .field("path", &self.path)
+            .field("same_site", &self.same_site)
+            .field("secure", &self.secure)
+            .field("partitioned", &self.partitioned)
+            .finish()
+    }
+}
+
+/// Which requests that another site causes carry the cookie (RFC 6265bis §8.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SameSite {
+    /// None of them, not even a followed link: the visitor arrives logged out.
+    Strict,
+    /// Followed links, but no form posts, frames or scripts. The default.
+    #[default]
+    Lax,
+    /// All of them. The application needs a defence of its own against cross-site request forgery.
+    None,
+}
+
+impl From<SameSite> for CookieSameSite {
+    fn from(same_site: SameSite) -> Self {
+        match same_site {
+            SameSite::Strict => Self::Strict,
+            SameSite::Lax => Self::Lax,
+            SameSite::None => Self::None,
+        }
+    }
+}
+
+/// Why a [`SessionCookie`] cannot be as it was described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CookieError {
+    /// The name is empty, longer than 256 bytes, or has characters other than a token's.
+    Name,
+    /// The domain is empty or has characters other than letters, digits, `-` and `.`.
+    Domain,
+    /// The path does not begin with `/`, or holds `;` or control characters.
+    Path,
+    /// A `__Host-` name goes with `Path=/` and no domain.
+    HostPrefix,
+    /// `SameSite=None`, `Partitioned` and names that begin with `__Host-` or `__Secure-` go with `Secure`.
+    NeedsSecure,
+}
+
+impl fmt::Display for CookieError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => {
+                "a cookie's name is 1 to 256 letters, digits or any of !#$%&'*+-.^_`|~"
+            }
+            Self::Domain => "a cookie's domain is letters, digits, `-` and `.`",
+            Self::Path => "a cookie's path begins with `/` and has no `;` and no control characters",
+            Self::HostPrefix => {
+                "a cookie named `__Host-…` has the path `/` and no domain; take another name, or leave both as they are"
+            }
+            Self::NeedsSecure => {
+                "browsers drop this cookie over plain HTTP; `SameSite=None`, `Partitioned` and names with `__Host-` or `__Secure-` go with `Secure`"
+            }
+        })
+    }
+}
+
+impl std::error::Error for CookieError {}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

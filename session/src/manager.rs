@@ -1,0 +1,313 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderValue;
+
+use crate::cookie::SessionCookie;
+use crate::error::{Chain, Error};
+use crate::expiry::{Clock, Expiry, SystemClock, to_unix};
+use crate::id::{SessionId, StorageKey};
+use crate::record::MAX_RECORD_BYTES;
+use crate::schema::SessionSchema;
+use crate::session::Session;
+use crate::state::{CookieUpdate, Handle};
+use crate::storage::{BoxStorage, SessionStorage};
+
+/// The most cookies of the session's name that are tried in one request: more are noise, or an attempt to make us work.
+const MAX_CANDIDATES: usize = 16;
+/// Commits that met another's change wait for their turn at one of so many locks.
+const TURNS: usize = 64;
+
+/// The life of a session in a request, for whatever framework: open, commit, destroy.
+///
+/// A web integration such as [`SessionLayer`](crate::SessionLayer) does nothing but call it. By hand it takes the place of
+/// get-session, commit-session and destroy-session functions. Cheap to clone.
+///
+/// # Default
+///
+/// [`Expiry::default`], records up to 1 MiB.
+///
+/// # Example
+///
+/// ```
+/// use http::header::{COOKIE, HeaderMap};
+/// use session::{KeyRing, MemoryStorage, SessionCookie, Sessions};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cookie = SessionCookie::new("__Host-session", KeyRing::generate()?);
+/// let sessions = Sessions::new(cookie, MemoryStorage::new());
+/// let request = HeaderMap::new();
+///
+/// let session = sessions.open(request.get_all(COOKIE)).await?;
+/// session.set("theme", "dark");
+/// let set_cookie = sessions.commit(&session).await?.expect("the session is new");
+/// assert!(set_cookie.to_str()?.starts_with("__Host-session="));
+///
+/// let pair = set_cookie.to_str()?.split(';').next().unwrap_or_default().to_owned();
+/// let session = sessions.open([pair]).await?;
+/// assert_eq!(session.get::<String>("theme")?.as_deref(), Some("dark"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+/// What every session of one [`Sessions`] leads back to.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) context: Context,
+    storage: BoxStorage,
+}
+
+impl Sessions {
+    /// Sessions under that cookie, in that storage.
+    pub fn new(cookie: SessionCookie, storage: impl SessionStorage) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                context: Context {
+                    cookie,
+                    expiry: Expiry::default(),
+                    clock: Arc::new(SystemClock),
+                    max_record_bytes: 1 << 20,
+                    turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
+                },
+                storage: storage.boxed(),
+            }),
+        }
+    }
+
+    /// Sets how long sessions live.
+    ///
+    /// # Panics
+    ///
+    /// When a limit is zero: every session would be expired from the start.
+    pub fn expiry(mut self, expiry: Expiry) -> Self {
+        assert!(
+            !expiry.idle.is_zero() && !expiry.absolute.is_zero(),
+            "a session's idle and absolute timeouts are longer than zero"
+        );
+        self.context_mut().expiry = expiry;
+        self
+    }
+
+    /// Sets how large a session may be, in bytes of JSON without the spaces. At most 256 MiB.
+    ///
+    /// The cookie storage takes what fits into the cookie, whatever is set here.
+    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
+        self.context_mut().max_record_bytes = bytes.min(MAX_RECORD_BYTES);
+        self
+    }
+
+    /// Sets the clock by which sessions expire.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.context_mut().clock = Arc::new(clock);
+        self
+    }
+
+    /// Opens the session that a request's Cookie fields stand for, or begins a new one. Stores nothing.
+    ///
+    /// Several fields, and several cookies of one name, are all looked at; the first that opens a session counts. What is
+    /// unknown, expired, forged or malformed is a new session under a fresh id, and which of these it was is not told.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`] when the storage cannot say what it holds: that is not a new session.
+    /// [`Error::Random`] when no id could be generated.
+    pub fn open<I>(
+        &self,
+        cookie_fields: I,
+    ) -> impl Future<Output = Result<Session, Error>> + Send + use<I>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let shared = Arc::clone(&self.shared);
+        let mut values = Vec::new();
+        for field in cookie_fields {
+            let found = shared.context.cookie.values(field.as_ref());
+            values.extend(found.map(str::to_owned).take(MAX_CANDIDATES - values.len()));
+        }
+        async move { shared.open(values).await }
+    }
+
+    /// Writes what has changed, and gives the Set-Cookie field that the response is to carry, if any.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::commit`], but for [`Error::Detached`]: a session made by [`Session::new`] is stored here.
+    /// The response must not promise what was not stored: answer 503.
+    pub async fn commit<S: SessionSchema>(
+        &self,
+        session: &Session<S>,
+    ) -> Result<Option<HeaderValue>, Error> {
+        session.handle().settle(&self.shared);
+        self.shared.save(&session.untyped()).await?;
+        self.shared.take_set_cookie(session.handle())
+    }
+
+    /// Ends the session in the storage, and gives the Set-Cookie field that makes the browser forget it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`] and [`Error::Contended`] when the storage did not take it: the session is still there.
+    pub async fn destroy<S: SessionSchema>(
+        &self,
+        session: &Session<S>,
+    ) -> Result<Option<HeaderValue>, Error> {
+        session.destroy();
+        self.commit(session).await
+    }
+
+    /// Ends a request: commits the session, or, after a handler that failed, carries out a destruction alone.
+    ///
+    /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
+    #[cfg_attr(
+        not(feature = "tower"),
+        allow(dead_code, reason = "the web integrations call it")
+    )]
+    pub(crate) async fn finish(
+        &self,
+        session: &Session,
+        handler_failed: bool,
+    ) -> (Result<(), Error>, Option<HeaderValue>) {
+        if handler_failed {
+            session.handle().state().abandon();
+        }
+        let is_idle = handler_failed && !session.is_dirty();
+        let mut outcome = if is_idle {
+            Ok(())
+        } else {
+            self.shared.save(session).await
+        };
+        let set_cookie = self
+            .shared
+            .take_set_cookie(session.handle())
+            .unwrap_or_else(|error| {
+                outcome = Err(error);
+                None
+            });
+        if let Err(error) = &outcome {
+            tracing::error!(error = %Chain(error), "session could not be committed");
+        }
+        (outcome, set_cookie)
+    }
+
+    /// The name of the session's cookie.
+    #[cfg_attr(
+        not(feature = "tower"),
+        allow(dead_code, reason = "the web integrations call it")
+    )]
+    pub(crate) fn cookie_name(&self) -> &str {
+        self.shared.context.cookie.name()
+    }
+
+    fn context_mut(&mut self) -> &mut Context {
+        &mut Arc::make_mut(&mut self.shared).context
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("context", &self.shared.context)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    async fn open(self: Arc<Self>, values: Vec<String>) -> Result<Session, Error> {
+        for value in &values {
+            if let Some(session) = self.storage.read(value, &self.context).await? {
+                session.handle().settle(&self);
+                session.handle().state().presented = true;
+                return Ok(session);
+            }
+        }
+        let handle = Handle::fresh(Ok(SessionId::generate()?), self.context.now_unix());
+        handle.state().presented = !values.is_empty();
+        handle.settle(&self);
+        Ok(Session::from_handle(handle))
+    }
+
+    /// Lets the storage write the session, and notes what the browser is to be told.
+    pub(crate) async fn save(&self, session: &Session) -> Result<(), Error> {
+        let handle = session.handle();
+        let _turn = handle.0.turn.lock().await;
+        let update = self.storage.save(session, &self.context).await?;
+        if update != CookieUpdate::Keep {
+            handle.state().cookie_due = update;
+        }
+        Ok(())
+    }
+
+    fn take_set_cookie(&self, handle: &Handle) -> Result<Option<HeaderValue>, Error> {
+        let due = std::mem::take(&mut handle.state().cookie_due);
+        match due {
+            CookieUpdate::Keep => Ok(None),
+            CookieUpdate::Set { value, max_age } => {
+                self.context.cookie.set(&value, max_age).map(Some)
+            }
+            CookieUpdate::Remove => Ok(Some(self.context.cookie.removal())),
+        }
+    }
+}
+
+/// What a storage is told of the sessions it serves: their cookie, limits and time.
+///
+/// Made by [`Sessions`]; a [`SessionStorage`] gets it with every call.
+#[derive(Clone)]
+pub struct Context {
+    cookie: SessionCookie,
+    expiry: Expiry,
+    clock: Arc<dyn Clock>,
+    max_record_bytes: usize,
+    turns: Arc<[tokio::sync::Mutex<()>]>,
+}
+
+impl Context {
+    /// The cookie that carries the session.
+    pub fn cookie(&self) -> &SessionCookie {
+        &self.cookie
+    }
+
+    /// How long sessions live.
+    pub fn expiry(&self) -> Expiry {
+        self.expiry
+    }
+
+    /// The time now.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// The largest record that may be stored, in bytes.
+    pub fn max_record_bytes(&self) -> usize {
+        self.max_record_bytes
+    }
+
+    pub(crate) fn now_unix(&self) -> u64 {
+        to_unix(self.clock.now())
+    }
+
+    /// Waits for the turn of a commit that met another's change: within a process they no longer meet after that.
+    pub(crate) async fn turn(&self, key: &StorageKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let [first, ..] = key.as_bytes();
+        let turn = self.turns.get(usize::from(*first) % TURNS)?;
+        Some(turn.lock().await)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("cookie", &self.cookie)
+            .field("expiry", &self.expiry)
+            .field("max_record_bytes", &self.max_record_bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,282 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::changes::largest;
+use crate::cookie::{MAX_COOKIE_BYTES, SessionCookie};
+use crate::error::Error;
+use crate::id::SessionId;
+use crate::keys::{KEY_ID_BYTES, NONCE_BYTES, Opened, TAG_BYTES};
+use crate::manager::Context;
+use crate::record::Record;
+use crate::session::Session;
+use crate::state::{CookieUpdate, Handle, Stored};
+use crate::storage::session_storage::SessionStorage;
+
+/// Fixes the suite, AES-256-GCM-SIV, and what is sealed. Another suite would be another format, never a choice of the sender's.
+const FORMAT: u8 = 1;
+const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
+/// Before the record: the deadline, in seconds since the Unix epoch, and the id.
+const LIMITS_BYTES: usize = 8 + 32;
+
+/// Sessions in the cookie itself, encrypted and authenticated: no server-side storage at all.
+///
+/// The cookie's value is base64url without padding over: the format (1 byte), the key's id (4), a random nonce (12), and
+/// the deadline, the id and the record's JSON under AES-256-GCM-SIV (RFC 8452; a repeated nonce would reveal no more than
+/// that two cookies are equal). Format, key id and the cookie's name are authenticated with it. What expires is checked
+/// inside the seal. Name and value take at most 4096 bytes, which leaves about 2,900 for the record.
+///
+/// # Security
+///
+/// The browser keeps the only copy, so two guarantees cannot hold: of two requests at once the last response wins (G1),
+/// and who has copied a cookie can use it until it expires, whatever was destroyed or regenerated since (G2, G4). Keep the
+/// [`Expiry`](crate::Expiry) short, or take a server-side storage for logins that have to end.
+///
+/// # Example
+///
+/// ```
+/// use session::{CookieStorage, KeyRing, SessionCookie, Sessions};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cookie = SessionCookie::new("__Host-session", KeyRing::generate()?);
+/// let sessions = Sessions::new(cookie, CookieStorage::new());
+/// let session = sessions.open([""; 0]).await?;
+/// session.set("theme", "dark");
+/// let set_cookie = sessions.commit(&session).await?.expect("the session is new");
+/// assert!(!set_cookie.to_str()?.contains("dark"), "sealed");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CookieStorage(());
+
+impl CookieStorage {
+    /// The storage. It has no state: the keys are the [`SessionCookie`]'s.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl SessionStorage for CookieStorage {
+    async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
+        let Some((id, stored, opened)) = open(context.cookie(), value) else {
+            return Ok(None);
+        };
+        let created_at = stored.record.created_at_unix();
+        if context
+            .expiry()
+            .has_passed(created_at, stored.expires_at, context.now_unix())
+        {
+            return Ok(None);
+        }
+        let resend = opened == Opened::ByOlderKey;
+        Ok(Some(Session::from_handle(Handle::stored(
+            id, stored, resend,
+        ))))
+    }
+
+    async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
+        let handle = session.handle();
+        let snapshot = {
+            let mut state = handle.state();
+            state.doomed.clear();
+            if std::mem::take(&mut state.removal_due) {
+                state.cookie_due = CookieUpdate::Remove;
+            }
+            state.snapshot()?
+        };
+        let expiry = context.expiry();
+        let now = context.now_unix();
+        let (seen, is_stored) = match &snapshot.stored {
+            Some(stored) => (stored.record.clone(), true),
+            None => (Record::empty(snapshot.created_at), false),
+        };
+        let record = snapshot
+            .changes
+            .apply(&seen, Some(&seen), context.max_record_bytes())?;
+        let expires_at = expiry.deadline(snapshot.created_at, now);
+        let moves = snapshot.stored.as_ref().is_some_and(|stored| {
+            snapshot.resend
+                || snapshot.rotation.is_some()
+                || expiry.is_worth_writing(stored.expires_at, expires_at)
+        });
+        let holds_something = is_stored || record.len() > 0;
+        if !holds_something || (snapshot.changes.is_empty() && !moves) {
+            return Ok(CookieUpdate::Keep);
+        }
+        let value = seal(context.cookie(), &snapshot.id, &record, expires_at)?;
+        let key = snapshot.id.storage_key();
+        handle.state().written(
+            &snapshot,
+            Stored {
+                key,
+                record,
+                version: 0,
+                expires_at,
+            },
+        );
+        Ok(CookieUpdate::Set {
+            value,
+            max_age: expires_at.saturating_sub(now),
+        })
+    }
+}
+
+fn seal(
+    cookie: &SessionCookie,
+    id: &SessionId,
+    record: &Record,
+    expires_at: u64,
+) -> Result<String, Error> {
+    let json = record.to_json();
+    let sealed_bytes = HEAD_BYTES + LIMITS_BYTES + json.len() + TAG_BYTES;
+    let bytes = cookie.name().len() + (sealed_bytes * 4).div_ceil(3);
+    if bytes > MAX_COOKIE_BYTES {
+        return Err(Error::TooLarge {
+            bytes,
+            limit: MAX_COOKIE_BYTES,
+            largest: largest(record.entries()),
+        });
+    }
+    let keys = cookie.keys();
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce)?;
+    let key_id = keys.sealing_key_id();
+
+    let mut sealed = Vec::with_capacity(sealed_bytes);
+    sealed.push(FORMAT);
+    sealed.extend_from_slice(&key_id);
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(&expires_at.to_be_bytes());
+    sealed.extend_from_slice(id.as_bytes());
+    sealed.extend_from_slice(json.as_bytes());
+    let authenticated = authenticated(cookie, FORMAT, key_id);
+    // Invariant: the head was put there above; the plaintext is far below the suite's limit.
+    let tag = keys.seal(nonce, &authenticated, &mut sealed[HEAD_BYTES..]);
+    sealed.extend_from_slice(&tag.unwrap_or_default());
+    Ok(URL_SAFE_NO_PAD.encode(sealed))
+}
+
+/// Opens a sealed value. Every failure looks the same.
+fn open(cookie: &SessionCookie, value: &str) -> Option<(SessionId, Stored, Opened)> {
+    let mut sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
+    let (head, rest) = sealed.split_at_mut_checked(HEAD_BYTES)?;
+    let (plain, tag) = rest.split_at_mut_checked(rest.len().checked_sub(TAG_BYTES)?)?;
+    let (&format, head) = head.split_first()?;
+    let (key_id, nonce) = head.split_at_checked(KEY_ID_BYTES)?;
+    let key_id = key_id.try_into().ok()?;
+    if format != FORMAT {
+        return None;
+    }
+    let authenticated = authenticated(cookie, format, key_id);
+    let tag = (&*tag).try_into().ok()?;
+    let opened = cookie
+        .keys()
+        .open(key_id, nonce.try_into().ok()?, &authenticated, plain, tag)?;
+    let (expires_at, plain) = plain.split_first_chunk::<8>()?;
+    let (id, json) = plain.split_first_chunk::<32>()?;
+    let id = SessionId::from_bytes(*id);
+    let stored = Stored {
+        key: id.storage_key(),
+        record: Record::from_json(json)
+            .ok()
+            .filter(|record| record.ended().is_none())?,
+        version: 0,
+        expires_at: u64::from_be_bytes(*expires_at),
+    };
+    Some((id, stored, opened))
+}
+
+/// What is authenticated beside the sealed text. The name is last, so its length needs no mark.
+fn authenticated(cookie: &SessionCookie, format: u8, key_id: [u8; KEY_ID_BYTES]) -> Vec<u8> {
+    let mut data = Vec::with_capacity(1 + KEY_ID_BYTES + cookie.name().len());
+    data.push(format);
+    data.extend_from_slice(&key_id);
+    data.extend_from_slice(cookie.name().as_bytes());
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyRing;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    fn cookie(name: &'static str) -> SessionCookie {
+        SessionCookie::new(name, KeyRing::new(A).unwrap())
+    }
+
+    fn sealed(cookie: &SessionCookie) -> (SessionId, String) {
+        let id = SessionId::generate().unwrap();
+        let value = seal(cookie, &id, &Record::empty(5), 1234).unwrap();
+        (id, value)
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_limits() {
+        let cookie = cookie("session");
+        let (id, value) = sealed(&cookie);
+        let (opened_id, stored, opened) = open(&cookie, &value).unwrap();
+        assert_eq!(opened_id, id);
+        assert_eq!(stored.expires_at, 1234);
+        assert_eq!(stored.record, Record::empty(5));
+        assert_eq!(opened, Opened::ByCurrentKey);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_truncation_is_refused() {
+        let cookie = cookie("session");
+        let (_, value) = sealed(&cookie);
+        for index in 0..value.len() {
+            for bit in 0..8 {
+                let mut changed = value.clone().into_bytes();
+                changed[index] ^= 1 << bit;
+                if let Ok(changed) = String::from_utf8(changed) {
+                    assert!(open(&cookie, &changed).is_none(), "byte {index}, bit {bit}");
+                }
+            }
+            assert!(open(&cookie, &value[..index]).is_none(), "{index} bytes");
+        }
+        assert!(open(&cookie, &format!("{value}A")).is_none());
+    }
+
+    #[test]
+    fn every_flipped_bit_beneath_the_text_is_refused() {
+        let cookie = cookie("session");
+        let (_, value) = sealed(&cookie);
+        let sealed = URL_SAFE_NO_PAD.decode(value).unwrap();
+        for index in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut changed = sealed.clone();
+                changed[index] ^= 1 << bit;
+                assert!(open(&cookie, &URL_SAFE_NO_PAD.encode(changed)).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_cookie_is_refused() {
+        let (_, value) = sealed(&cookie("one"));
+        assert!(open(&cookie("two"), &value).is_none());
+    }
+
+    #[test]
+    fn an_older_key_opens_and_a_retired_one_does_not() {
+        let (_, value) = sealed(&cookie("session"));
+        let rotated = KeyRing::new(B).unwrap().accept(A).unwrap();
+        let (_, _, opened) = open(&SessionCookie::new("session", rotated), &value).unwrap();
+        assert_eq!(opened, Opened::ByOlderKey);
+        let retired = SessionCookie::new("session", KeyRing::new(B).unwrap());
+        assert!(open(&retired, &value).is_none());
+    }
+
+    #[test]
+    fn equal_sessions_do_not_look_equal() {
+        let cookie = cookie("session");
+        let id = SessionId::generate().unwrap();
+        let twice = [1, 2].map(|_| seal(&cookie, &id, &Record::empty(5), 1234).unwrap());
+        assert_ne!(twice[0], twice[1]);
+    }
+}

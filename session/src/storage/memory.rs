@@ -1,0 +1,371 @@
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::error::StorageError;
+use crate::expiry::{Clock, SystemClock, from_unix, to_unix};
+use crate::id::StorageKey;
+use crate::record::Record;
+use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
+use crate::storage::sweep::Sweep;
+
+const SHARDS: usize = 64;
+/// Expired sessions that every write looks for in its shard: more than one, so that they go faster than they come.
+const EVICTED_PER_WRITE: usize = 2;
+
+/// Sessions in this process's memory: for one process, tests and development. They end with it.
+///
+/// Bounded: at its capacity the session that is nearest to its expiry makes room for a new one. Expired sessions are evicted
+/// as others are written, and by [`Sweep`]; the memory is given back. A clone shares the sessions.
+///
+/// # Default
+///
+/// One million sessions.
+///
+/// # Example
+///
+/// ```
+/// use session::MemoryStorage;
+///
+/// let storage = MemoryStorage::new().capacity(10_000);
+/// assert!(storage.is_empty());
+/// ```
+#[derive(Clone)]
+pub struct MemoryStorage {
+    shards: Arc<[Mutex<Shard>]>,
+    capacity_per_shard: usize,
+    clock: Arc<dyn Clock>,
+}
+
+impl MemoryStorage {
+    /// An empty storage.
+    pub fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            capacity_per_shard: usize::MAX,
+            clock: Arc::new(SystemClock),
+        }
+        .capacity(1_000_000)
+    }
+
+    /// Sets how many sessions there may be. Rounded up to a multiple of 64, the number of shards.
+    pub fn capacity(mut self, sessions: usize) -> Self {
+        self.capacity_per_shard = sessions.div_ceil(SHARDS).max(1);
+        self
+    }
+
+    /// Sets the clock by which sessions expire.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How many sessions there are, those included that have expired and are not evicted yet.
+    pub fn len(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| lock(shard).entries.len())
+            .sum()
+    }
+
+    /// Whether there is no session.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, key: &StorageKey) -> MutexGuard<'_, Shard> {
+        let [first, ..] = key.as_bytes();
+        // Invariant: there are `SHARDS` shards.
+        lock(&self.shards[usize::from(*first) % SHARDS])
+    }
+
+    fn now(&self) -> u64 {
+        to_unix(self.clock.now())
+    }
+}
+
+impl Default for MemoryStorage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStorage")
+            .field("sessions", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Backend for MemoryStorage {
+    async fn load(&self, key: &StorageKey) -> Result<Option<Loaded>, StorageError> {
+        let now = self.now();
+        let shard = self.shard(key);
+        Ok(shard.live(key, now).map(|entry| Loaded {
+            record: entry.record.clone(),
+            version: entry.version,
+            expires_at: from_unix(entry.expires_at),
+        }))
+    }
+
+    async fn create(
+        &self,
+        key: &StorageKey,
+        record: &Record,
+        expires_at: SystemTime,
+    ) -> Result<Created, StorageError> {
+        let now = self.now();
+        let mut shard = self.shard(key);
+        shard.evict_expired(now, EVICTED_PER_WRITE);
+        if shard.live(key, now).is_some() {
+            return Ok(Created::Taken);
+        }
+        while shard.entries.len() >= self.capacity_per_shard && shard.evict_first() {}
+        let entry = Entry {
+            record: record.clone(),
+            version: 1,
+            expires_at: to_unix(expires_at),
+        };
+        shard.put(*key, entry);
+        Ok(Created::Done { version: 1 })
+    }
+
+    async fn update(
+        &self,
+        key: &StorageKey,
+        record: &Record,
+        seen_version: u64,
+        expires_at: SystemTime,
+    ) -> Result<Updated, StorageError> {
+        let now = self.now();
+        let mut shard = self.shard(key);
+        shard.evict_expired(now, EVICTED_PER_WRITE);
+        match shard.live(key, now).map(|entry| entry.version) {
+            None => Ok(Updated::Gone),
+            Some(version) if version != seen_version => Ok(Updated::Conflict),
+            Some(version) => {
+                let version = version.wrapping_add(1);
+                let entry = Entry {
+                    record: record.clone(),
+                    version,
+                    expires_at: to_unix(expires_at),
+                };
+                shard.put(*key, entry);
+                Ok(Updated::Done { version })
+            }
+        }
+    }
+
+    async fn touch(
+        &self,
+        key: &StorageKey,
+        expires_at: SystemTime,
+    ) -> Result<Touched, StorageError> {
+        let now = self.now();
+        let mut shard = self.shard(key);
+        let Some(entry) = shard.live(key, now).cloned() else {
+            return Ok(Touched::Gone);
+        };
+        shard.put(
+            *key,
+            Entry {
+                expires_at: to_unix(expires_at),
+                ..entry
+            },
+        );
+        Ok(Touched::Done)
+    }
+
+    async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
+        self.shard(key).remove(key);
+        Ok(())
+    }
+}
+
+impl Sweep for MemoryStorage {
+    async fn delete_expired(&self) -> Result<u64, StorageError> {
+        let now = self.now();
+        Ok(self
+            .shards
+            .iter()
+            .map(|shard| lock(shard).evict_expired(now, usize::MAX))
+            .sum())
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Invariant: `deadlines` has exactly one pair for each entry.
+#[derive(Default)]
+struct Shard {
+    entries: HashMap<StorageKey, Entry, BuildHasherDefault<KeyHasher>>,
+    deadlines: BTreeSet<(u64, StorageKey)>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    record: Record,
+    version: u64,
+    expires_at: u64,
+}
+
+impl Shard {
+    fn live(&self, key: &StorageKey, now: u64) -> Option<&Entry> {
+        self.entries.get(key).filter(|entry| now < entry.expires_at)
+    }
+
+    fn put(&mut self, key: StorageKey, entry: Entry) {
+        let expires_at = entry.expires_at;
+        if let Some(before) = self.entries.insert(key, entry) {
+            if before.expires_at == expires_at {
+                return;
+            }
+            self.deadlines.remove(&(before.expires_at, key));
+        }
+        self.deadlines.insert((expires_at, key));
+    }
+
+    fn remove(&mut self, key: &StorageKey) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.deadlines.remove(&(entry.expires_at, *key));
+            self.give_back();
+        }
+    }
+
+    fn evict_expired(&mut self, now: u64, most: usize) -> u64 {
+        let mut evicted = 0;
+        while evicted < most && self.deadlines.first().is_some_and(|&(at, _)| at <= now) {
+            self.evict_first();
+            evicted += 1;
+        }
+        evicted as u64
+    }
+
+    fn evict_first(&mut self) -> bool {
+        let Some((_, key)) = self.deadlines.pop_first() else {
+            return false;
+        };
+        self.entries.remove(&key);
+        self.give_back();
+        true
+    }
+
+    /// Shrinks a map that is mostly room. The factor of two left keeps it from growing again at once.
+    fn give_back(&mut self) {
+        const SMALL: usize = 64;
+        if self.entries.capacity() > SMALL && self.entries.len() < self.entries.capacity() / 4 {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
+    }
+}
+
+/// Takes eight bytes of the key as they are: a SHA-256 is spread already, and nobody chooses it.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // The first bytes choose the shard.
+        if let Some(last) = bytes.last_chunk() {
+            self.0 = u64::from_le_bytes(*last);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+
+    fn key() -> StorageKey {
+        SessionId::generate().unwrap().storage_key()
+    }
+
+    fn in_seconds(seconds: u64) -> SystemTime {
+        SystemTime::now() + std::time::Duration::from_secs(seconds)
+    }
+
+    #[tokio::test]
+    async fn at_its_capacity_the_session_nearest_to_expiry_makes_room() {
+        let storage = MemoryStorage::new().capacity(1);
+        let record = Record::empty(0);
+        let mut last = Vec::new();
+        for seconds in (100..2100).rev() {
+            let key = key();
+            storage
+                .create(&key, &record, in_seconds(seconds))
+                .await
+                .unwrap();
+            last.push(key);
+            assert!(storage.len() <= SHARDS);
+        }
+        assert!(storage.load(last.last().unwrap()).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn expired_sessions_go_as_others_are_written_and_their_memory_is_given_back() {
+        let storage = MemoryStorage::new();
+        let record = Record::empty(0);
+        for _ in 0..20_000 {
+            storage
+                .create(&key(), &record, in_seconds(0))
+                .await
+                .unwrap();
+        }
+        assert!(storage.len() < 1_000, "{}", storage.len());
+        for _ in 0..20_000 {
+            storage
+                .create(&key(), &record, in_seconds(1000))
+                .await
+                .unwrap();
+        }
+        let keys: Vec<_> = storage
+            .shards
+            .iter()
+            .flat_map(|s| lock(s).entries.keys().copied().collect::<Vec<_>>())
+            .collect();
+        for key in &keys {
+            storage.delete(key).await.unwrap();
+        }
+        let room: usize = storage
+            .shards
+            .iter()
+            .map(|shard| lock(shard).entries.capacity())
+            .sum();
+        assert!(
+            storage.is_empty() && room <= SHARDS * 128,
+            "room for {room}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_sweep_removes_what_has_expired_and_nothing_else() {
+        let storage = MemoryStorage::new();
+        let record = Record::empty(0);
+        let live = key();
+        storage
+            .create(&live, &record, in_seconds(1000))
+            .await
+            .unwrap();
+        let expired = key();
+        storage
+            .create(&expired, &record, in_seconds(1000))
+            .await
+            .unwrap();
+        storage.touch(&expired, in_seconds(0)).await.unwrap();
+        assert_eq!(storage.delete_expired().await.unwrap(), 1);
+        assert_eq!(storage.len(), 1);
+        assert!(storage.load(&live).await.unwrap().is_some());
+    }
+}

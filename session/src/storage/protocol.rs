@@ -1,0 +1,502 @@
+//! The commit protocol: how a session is read from a [`Backend`] and written to it, so that no change is lost (G1) and
+//! no destroyed session returns (G2).
+//!
+//! A commit is a set of changes. It is applied to the record that was loaded and written on condition that this is still
+//! the one that is stored. On a conflict the record is loaded again, the changes are applied to that, and so on. When the
+//! record is gone, so are the changes.
+//!
+//! No backend can rename a key and check it in one step, so an id is replaced in two: the record is created under the new
+//! key, which nobody knows yet; then the old record is replaced, on condition of its version, by a mark that names the
+//! new key. That second step decides. If the old session was destroyed before it, the new record is deleted unseen. If a
+//! destruction comes after it, it meets the mark, follows it, and ends the session under its new key. A commit that was
+//! under way meanwhile follows the mark in the same way, and its changes survive. The mark opens nothing.
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+
+use crate::changes::Changes;
+use crate::error::{Chain, Error, StorageError};
+use crate::expiry::{from_unix, to_unix};
+use crate::id::{SessionId, StorageKey};
+use crate::manager::Context;
+use crate::record::{Ended, Forward, Record, Rotated};
+use crate::session::Session;
+use crate::state::{CookieUpdate, Doomed, Fate, Handle, Rotation, Snapshot, Stored};
+use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
+
+/// How often a commit is tried. Within a process conflicts take turns, so this bounds what other processes can cause.
+const MAX_TRIES: u32 = 64;
+/// How many replaced ids in a row are followed.
+const MAX_HOPS: u32 = 16;
+/// How long the mark of a replaced id stays, in seconds: longer than requests that hold the old id take to commit.
+const MARK_SECONDS: u64 = 3600;
+
+/// Reads the session that a cookie's value stands for.
+pub(super) async fn read<B: Backend>(
+    backend: &B,
+    value: &str,
+    context: &Context,
+) -> Result<Option<Session>, Error> {
+    let Some((mut id, opened)) = context.cookie().verify(value) else {
+        return Ok(None);
+    };
+    let mut resend = opened == crate::keys::Opened::ByOlderKey;
+    for _ in 0..MAX_HOPS {
+        let key = id.storage_key();
+        let Some(stored) = load(backend, key, context).await? else {
+            return Ok(None);
+        };
+        match stored.record.ended() {
+            None => {
+                let handle = Handle::stored(id, stored, resend);
+                return Ok(Some(Session::from_handle(handle)));
+            }
+            Some(Ended::Rotated(Rotated {
+                forward: Some(forward),
+                ..
+            })) if context.now_unix() < forward.until => {
+                id = follow(&id, &forward);
+                resend = true;
+            }
+            Some(_) => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Writes what has changed in a session.
+pub(super) async fn save<B: Backend>(
+    backend: &B,
+    session: &Session,
+    context: &Context,
+) -> Result<CookieUpdate, Error> {
+    let handle = session.handle();
+    carry_out_destructions(backend, handle, context).await?;
+    if handle.state().fate == Fate::Gone {
+        handle.state().drop_changes();
+        return Ok(CookieUpdate::Keep);
+    }
+    let snapshot = handle.state().snapshot()?;
+    let writer = Writer {
+        backend,
+        context,
+        snapshot: &snapshot,
+    };
+    let outcome = match (&snapshot.stored, &snapshot.rotation) {
+        (None, _) => writer.create().await?,
+        (Some(stored), Some(rotation)) => writer.rotate(stored, rotation).await?,
+        (Some(stored), None) if snapshot.changes.is_empty() => writer.touch(stored).await?,
+        (Some(stored), None) => writer.update(stored).await?,
+    };
+    let mut state = handle.state();
+    match outcome {
+        Outcome::Nothing => Ok(CookieUpdate::Keep),
+        Outcome::Gone => {
+            state.vanished(&snapshot);
+            Ok(CookieUpdate::Keep)
+        }
+        Outcome::Written { stored, cookie } => {
+            let max_age = stored.expires_at.saturating_sub(context.now_unix());
+            state.written(&snapshot, stored);
+            Ok(if cookie {
+                CookieUpdate::Set {
+                    value: context.cookie().sign(&snapshot.id),
+                    max_age,
+                }
+            } else {
+                CookieUpdate::Keep
+            })
+        }
+    }
+}
+
+async fn carry_out_destructions<B: Backend>(
+    backend: &B,
+    handle: &Handle,
+    context: &Context,
+) -> Result<(), Error> {
+    loop {
+        let next = handle.state().doomed.last().copied();
+        let Some(doomed) = next else { break };
+        destroy(backend, doomed, context).await?;
+        handle
+            .state()
+            .doomed
+            .retain(|known| known.key != doomed.key);
+    }
+    let mut state = handle.state();
+    if std::mem::take(&mut state.removal_due) {
+        state.cookie_due = CookieUpdate::Remove;
+    }
+    Ok(())
+}
+
+/// Ends a stored session, wherever its id was replaced to meanwhile.
+///
+/// Deleting alone would not do: a rotation that has just created its new record could still put its mark down. So the
+/// record is first claimed by a mark of its own, which no other writer gets past, and then deleted.
+async fn destroy<B: Backend>(backend: &B, doomed: Doomed, context: &Context) -> Result<(), Error> {
+    let Doomed {
+        mut key,
+        mut version,
+    } = doomed;
+    let mark = Record::mark(0, &Ended::Destroyed);
+    for attempt in 0..MAX_TRIES {
+        // The deletion comes next; should this process end before it, the mark goes by itself.
+        let mark_until = from_unix(context.now_unix().saturating_add(MARK_SECONDS));
+        match backend.update(&key, &mark, version, mark_until).await? {
+            Updated::Done { .. } => return Ok(backend.delete(&key).await?),
+            Updated::Gone => return Ok(()),
+            Updated::Conflict => pause(attempt).await,
+        }
+        let Some(mut stored) = load(backend, key, context).await? else {
+            return Ok(());
+        };
+        while let Some(ended) = stored.record.ended() {
+            backend.delete(&stored.key).await?;
+            let Ended::Rotated(Rotated { successor, .. }) = ended else {
+                return Ok(());
+            };
+            let Some(next) = load(backend, successor, context).await? else {
+                return Ok(());
+            };
+            stored = next;
+        }
+        Stored { key, version, .. } = stored;
+    }
+    // Nobody is served by keeping the session: what is left is the unconditional way.
+    backend.delete(&key).await?;
+    Err(Error::Contended { tries: MAX_TRIES })
+}
+
+enum Outcome {
+    Nothing,
+    Gone,
+    Written { stored: Stored, cookie: bool },
+}
+
+/// One commit of one snapshot.
+struct Writer<'a, B> {
+    backend: &'a B,
+    context: &'a Context,
+    snapshot: &'a Snapshot,
+}
+
+impl<B: Backend> Writer<'_, B> {
+    /// A new session is stored once it holds something.
+    async fn create(&self) -> Result<Outcome, Error> {
+        let Snapshot {
+            id,
+            created_at,
+            changes,
+            ..
+        } = self.snapshot;
+        if changes.is_empty() {
+            return Ok(Outcome::Nothing);
+        }
+        let nothing = Record::empty(*created_at);
+        let record = self.apply(changes, &nothing, &nothing)?;
+        if record.len() == 0 {
+            return Ok(Outcome::Nothing);
+        }
+        let expires_at = self.deadline(&record);
+        let key = id.storage_key();
+        match self
+            .backend
+            .create(&key, &record, from_unix(expires_at))
+            .await?
+        {
+            Created::Done { version } => Ok(Outcome::Written {
+                stored: Stored {
+                    key,
+                    record,
+                    version,
+                    expires_at,
+                },
+                cookie: true,
+            }),
+            // Two ids of 256 random bits do not meet: the storage stored it on an earlier, unanswered call, or is broken.
+            Created::Taken => {
+                Err(StorageError::unavailable("the key of a new session is taken").into())
+            }
+        }
+    }
+
+    /// Writes a session's activity, once per tenth of the idle timeout.
+    async fn touch(&self, stored: &Stored) -> Result<Outcome, Error> {
+        let deadline = self.deadline(&stored.record);
+        if !self
+            .context
+            .expiry()
+            .is_worth_writing(stored.expires_at, deadline)
+        {
+            let stored = stored.clone();
+            let cookie = self.snapshot.resend && self.owns(&stored);
+            return Ok(if cookie {
+                Outcome::Written { stored, cookie }
+            } else {
+                Outcome::Nothing
+            });
+        }
+        match self.backend.touch(&stored.key, from_unix(deadline)).await? {
+            Touched::Done => {
+                // A touch says nothing of what it touched. If another request has replaced the id meanwhile, a cookie with
+                // the old one would take the browser's new one away.
+                let is_live = self
+                    .reload(stored.key)
+                    .await?
+                    .is_some_and(|now| now.key == stored.key);
+                let stored = Stored {
+                    expires_at: deadline,
+                    ..stored.clone()
+                };
+                let cookie = is_live && self.owns(&stored);
+                Ok(Outcome::Written { stored, cookie })
+            }
+            Touched::Gone => Ok(Outcome::Gone),
+        }
+    }
+
+    /// Writes the changes to whatever the session has become.
+    async fn update(&self, seen: &Stored) -> Result<Outcome, Error> {
+        let mut fresh = seen.clone();
+        let mut turn = None;
+        for attempt in 0..MAX_TRIES {
+            let record = self.apply(&self.snapshot.changes, &fresh.record, &seen.record)?;
+            // The deadline and the cookie's age move together, so a write within a tenth of the idle timeout moves neither.
+            let deadline = self.deadline(&record);
+            let moves = self
+                .context
+                .expiry()
+                .is_worth_writing(fresh.expires_at, deadline);
+            let expires_at = if moves { deadline } else { fresh.expires_at };
+            let update =
+                self.backend
+                    .update(&fresh.key, &record, fresh.version, from_unix(expires_at));
+            match update.await? {
+                Updated::Done { version } => {
+                    let stored = Stored {
+                        key: fresh.key,
+                        record,
+                        version,
+                        expires_at,
+                    };
+                    let cookie = (moves || self.snapshot.resend) && self.owns(&stored);
+                    return Ok(Outcome::Written { stored, cookie });
+                }
+                Updated::Gone => return Ok(Outcome::Gone),
+                Updated::Conflict => {}
+            }
+            match &turn {
+                None => turn = self.context.turn(&seen.key).await,
+                Some(_) => pause(attempt).await,
+            }
+            let Some(stored) = self.reload(fresh.key).await? else {
+                return Ok(Outcome::Gone);
+            };
+            fresh = stored;
+        }
+        Err(Error::Contended { tries: MAX_TRIES })
+    }
+
+    /// Writes the changes under a new id, and replaces the old record by a mark.
+    async fn rotate(&self, seen: &Stored, rotation: &Rotation) -> Result<Outcome, Error> {
+        let new_id = &self.snapshot.id;
+        let new_key = new_id.storage_key();
+        let mut created = None;
+        let mut old = seen.clone();
+        let mut turn = None;
+        for attempt in 0..MAX_TRIES {
+            let record = self.apply(&self.snapshot.changes, &old.record, &seen.record)?;
+            let expires_at = self.deadline(&record);
+            let version = self
+                .write_unseen(&new_key, &record, created, expires_at)
+                .await?;
+            created = Some(version);
+
+            let now = self.context.now_unix();
+            // The way from the old id leads on only if the session is still under that id.
+            let is_own = old.key == rotation.old_id.storage_key();
+            let forward = (rotation.grace > 0 && is_own)
+                .then(|| forward(&rotation.old_id, new_id, now.saturating_add(rotation.grace)));
+            let mark_until = expires_at.min(now.saturating_add(MARK_SECONDS.max(rotation.grace)));
+            let ended = Ended::Rotated(Rotated {
+                successor: new_key,
+                forward,
+            });
+            let mark = Record::mark(record.created_at_unix(), &ended);
+            let claim = self
+                .backend
+                .update(&old.key, &mark, old.version, from_unix(mark_until));
+            match claim.await? {
+                Updated::Done { .. } => {
+                    let stored = Stored {
+                        key: new_key,
+                        record,
+                        version,
+                        expires_at,
+                    };
+                    return Ok(Outcome::Written {
+                        stored,
+                        cookie: true,
+                    });
+                }
+                Updated::Gone => {
+                    self.backend.delete(&new_key).await?;
+                    return Ok(Outcome::Gone);
+                }
+                Updated::Conflict => {}
+            }
+            match &turn {
+                None => turn = self.context.turn(&seen.key).await,
+                Some(_) => pause(attempt).await,
+            }
+            let Some(stored) = self.reload(old.key).await? else {
+                self.backend.delete(&new_key).await?;
+                return Ok(Outcome::Gone);
+            };
+            old = stored;
+        }
+        self.backend.delete(&new_key).await?;
+        Err(Error::Contended { tries: MAX_TRIES })
+    }
+
+    /// Writes a record under a key that nobody else knows, for the first time or again.
+    async fn write_unseen(
+        &self,
+        key: &StorageKey,
+        record: &Record,
+        created: Option<u64>,
+        expires_at: u64,
+    ) -> Result<u64, Error> {
+        let expires_at = from_unix(expires_at);
+        let version = match created {
+            None => match self.backend.create(key, record, expires_at).await? {
+                Created::Done { version } => Some(version),
+                Created::Taken => None,
+            },
+            Some(version) => match self
+                .backend
+                .update(key, record, version, expires_at)
+                .await?
+            {
+                Updated::Done { version } => Some(version),
+                Updated::Conflict | Updated::Gone => None,
+            },
+        };
+        version.ok_or_else(|| {
+            StorageError::unavailable("somebody else wrote under a fresh session key").into()
+        })
+    }
+
+    /// Loads the session again, under the id that it has by now.
+    async fn reload(&self, mut key: StorageKey) -> Result<Option<Stored>, Error> {
+        for _ in 0..MAX_HOPS {
+            let Some(stored) = load(self.backend, key, self.context).await? else {
+                return Ok(None);
+            };
+            match stored.record.ended() {
+                None => return Ok(Some(stored)),
+                Some(Ended::Destroyed) => return Ok(None),
+                Some(Ended::Rotated(rotated)) => key = rotated.successor,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the browser's id is the one that the session is stored under. If another request has replaced it, the new
+    /// one is for that request to give out.
+    fn owns(&self, stored: &Stored) -> bool {
+        self.snapshot.id.storage_key() == stored.key
+    }
+
+    fn apply(&self, changes: &Changes, fresh: &Record, seen: &Record) -> Result<Record, Error> {
+        changes.apply(fresh, Some(seen), self.context.max_record_bytes())
+    }
+
+    fn deadline(&self, record: &Record) -> u64 {
+        let context = self.context;
+        context
+            .expiry()
+            .deadline(record.created_at_unix(), context.now_unix())
+    }
+}
+
+/// Loads a record that has not expired by our clock, whatever the storage's says (G7).
+async fn load<B: Backend>(
+    backend: &B,
+    key: StorageKey,
+    context: &Context,
+) -> Result<Option<Stored>, Error> {
+    let loaded = match backend.load(&key).await {
+        Ok(loaded) => loaded,
+        Err(error @ StorageError::Corrupt(_)) => {
+            tracing::error!(error = %Chain(&error), "stored session read as missing");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(Loaded {
+        record,
+        version,
+        expires_at,
+    }) = loaded
+    else {
+        return Ok(None);
+    };
+    let expires_at = to_unix(expires_at);
+    let now = context.now_unix();
+    let is_over = match record.ended() {
+        None => context
+            .expiry()
+            .has_passed(record.created_at_unix(), expires_at, now),
+        Some(_) => now >= expires_at,
+    };
+    Ok((!is_over).then_some(Stored {
+        key,
+        record,
+        version,
+        expires_at,
+    }))
+}
+
+/// The way from an old id to the new one: the new id under a pad that only the old id yields, each used once.
+fn forward(old_id: &SessionId, new_id: &SessionId, until: u64) -> Forward {
+    Forward {
+        padded_id: padded(old_id, new_id.as_bytes()),
+        until,
+    }
+}
+
+fn follow(old_id: &SessionId, forward: &Forward) -> SessionId {
+    SessionId::from_bytes(padded(old_id, &forward.padded_id))
+}
+
+fn padded(old_id: &SessionId, bytes: &[u8; 32]) -> [u8; 32] {
+    let mut pad = [0; 32];
+    // Invariant: HKDF-SHA256 yields up to 8160 bytes.
+    let expanded =
+        Hkdf::<Sha256>::new(None, old_id.as_bytes()).expand(b"session v1 forward", &mut pad);
+    debug_assert!(expanded.is_ok(), "32 bytes are within HKDF's limit");
+    for (pad, byte) in pad.iter_mut().zip(bytes) {
+        *pad ^= byte;
+    }
+    pad
+}
+
+/// Waits a random while before another try, longer after each, so that two processes do not keep in step.
+#[cfg(feature = "tokio")]
+async fn pause(attempt: u32) {
+    let Ok(random) = getrandom::u32() else { return };
+    let most_micros = 500_u32 << attempt.min(6);
+    let micros = u64::from(random % most_micros);
+    // Outside of tokio there is no timer to wait by.
+    if tokio::runtime::Handle::try_current().is_ok() {
+        tokio::time::sleep(std::time::Duration::from_micros(micros)).await;
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+async fn pause(_attempt: u32) {
+    std::future::ready(()).await;
+}
