@@ -1,12 +1,10 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::record::{Entry, Kind, Record};
+use crate::value::{Json, Step};
 
 /// How long a flash value lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,74 +21,6 @@ impl FlashLifetime {
             Self::UntilRead => Kind::Flash,
             Self::NextRequest => Kind::FlashNext,
         }
-    }
-}
-
-/// A value as it is stored: JSON text.
-pub(crate) type Json = Arc<str>;
-
-/// Levels of nesting that a value may have: `serde_json` reads 128, and the record takes two around each value.
-const MAX_DEPTH: usize = 120;
-
-/// Writes a value as it is stored.
-pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json, Error> {
-    // The serializer's own message may quote the value, so it goes no further.
-    let json = serde_json::to_string(value).map_err(|_| Error::Unserializable {
-        key: key.to_owned(),
-        type_name: std::any::type_name::<T>(),
-    })?;
-    if depth(&json) > MAX_DEPTH {
-        return Err(Error::TooDeep {
-            key: key.to_owned(),
-            limit: MAX_DEPTH,
-        });
-    }
-    Ok(json.into())
-}
-
-/// Reads a stored value.
-pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, Error> {
-    // The reader's own message may quote the value, so it goes no further.
-    serde_json::from_str(json).map_err(|_| Error::Mismatch {
-        key: key.to_owned(),
-        expected: std::any::type_name::<T>(),
-    })
-}
-
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// A read-modify-write of one value: from what is stored to what is to be stored, run again when that has changed.
-///
-/// The lock makes a closure that is only `Send` usable from a session that is also `Sync`.
-pub(crate) struct Step(Mutex<Box<StepFn>>);
-
-type StepFn = dyn Fn(Option<&str>) -> Result<Option<Json>, Error> + Send;
-
-impl Step {
-    pub(crate) fn new(
-        step: impl Fn(Option<&str>) -> Result<Option<Json>, Error> + Send + 'static,
-    ) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Box::new(step))))
-    }
-
-    pub(crate) fn run(&self, stored: Option<&str>) -> Result<Option<Json>, Error> {
-        (self.0.lock().unwrap_or_else(PoisonError::into_inner))(stored)
     }
 }
 
@@ -524,4 +454,187 @@ pub(crate) fn largest<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<(Stri
         .into_iter()
         .map(|(key, size)| (key.to_owned(), size))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_LIMIT: usize = usize::MAX;
+
+    fn record(entries: &[(&str, Kind, &str)]) -> Record {
+        let entries = entries
+            .iter()
+            .map(|&(key, kind, value)| Entry { key, kind, value });
+        Record::of(0, &mut entries.collect())
+    }
+
+    fn json(text: &str) -> Result<Json, Error> {
+        Ok(text.into())
+    }
+
+    /// Counts up from whatever number is there.
+    fn count(changes: &mut Changes, seen: &Record) {
+        let step = Step::new(|stored| {
+            let number: u32 = stored.map_or(0, |text| text.parse().unwrap());
+            Ok(Some((number + 1).to_string().into()))
+        });
+        let outcome = step.run(
+            changes
+                .lasting("n", Some(seen))
+                .map(|seen| match seen {
+                    Seen::Changed(json) => json.to_string(),
+                    Seen::Stored(json) => json.to_owned(),
+                })
+                .as_deref(),
+        );
+        changes.update("n".into(), step, outcome);
+    }
+
+    fn apply(changes: &Changes, fresh: &Record, seen: &Record) -> Record {
+        changes.apply(fresh, Some(seen), NO_LIMIT).unwrap()
+    }
+
+    #[test]
+    fn what_was_not_touched_stays_as_the_fresh_record_has_it() {
+        let seen = record(&[("a", Kind::Lasting, "1"), ("b", Kind::Lasting, "1")]);
+        let fresh = record(&[("a", Kind::Lasting, "2"), ("c", Kind::Lasting, "2")]);
+        let mut changes = Changes::on_load(&seen);
+        changes.set("d".into(), json("3"));
+        changes.unset_lasting("c".into());
+        let merged = record(&[("a", Kind::Lasting, "2"), ("d", Kind::Lasting, "3")]);
+        assert_eq!(apply(&changes, &fresh, &seen), merged);
+    }
+
+    #[test]
+    fn an_update_runs_again_on_a_value_that_has_changed_and_only_then() {
+        let seen = record(&[("n", Kind::Lasting, "1")]);
+        let mut changes = Changes::on_load(&seen);
+        count(&mut changes, &seen);
+        count(&mut changes, &seen);
+        let merged = |fresh| {
+            apply(&changes, &fresh, &seen)
+                .lasting("n")
+                .map(str::to_owned)
+        };
+        assert_eq!(merged(seen.clone()).as_deref(), Some("3"));
+        assert_eq!(
+            merged(record(&[("n", Kind::Lasting, "10")])).as_deref(),
+            Some("12")
+        );
+        assert_eq!(merged(record(&[])).as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn an_update_of_a_value_that_was_set_depends_on_nothing_stored() {
+        let seen = record(&[("n", Kind::Lasting, "1")]);
+        let fresh = record(&[("n", Kind::Lasting, "10")]);
+        let mut set = Changes::on_load(&seen);
+        set.set("n".into(), json("5"));
+        count(&mut set, &seen);
+        assert_eq!(apply(&set, &fresh, &seen).lasting("n"), Some("6"));
+        let mut cleared = Changes::on_load(&seen);
+        cleared.clear();
+        count(&mut cleared, &seen);
+        assert_eq!(
+            apply(&cleared, &fresh, &seen),
+            record(&[("n", Kind::Lasting, "1")])
+        );
+    }
+
+    #[test]
+    fn a_flash_value_goes_with_the_request_that_read_it_and_a_newer_one_stays() {
+        let seen = record(&[("k", Kind::Flash, "1")]);
+        let mut changes = Changes::on_load(&seen);
+        assert!(changes.is_empty());
+        changes.take_flash("k".into());
+        assert!(changes.flash("k", Some(&seen)).is_none());
+        assert_eq!(apply(&changes, &seen, &seen), record(&[]));
+        let newer = record(&[("k", Kind::Flash, "2")]);
+        assert_eq!(apply(&changes, &newer, &seen), newer);
+    }
+
+    #[test]
+    fn a_flash_value_for_the_next_request_goes_unless_it_is_kept() {
+        let seen = record(&[("k", Kind::FlashNext, "1"), ("l", Kind::FlashNext, "1")]);
+        let mut changes = Changes::on_load(&seen);
+        assert!(!changes.is_empty(), "reading it is a change");
+        changes.keep("k".into());
+        assert_eq!(
+            apply(&changes, &seen, &seen),
+            record(&[("k", Kind::FlashNext, "1")])
+        );
+        let newer = record(&[("l", Kind::FlashNext, "2")]);
+        assert_eq!(apply(&changes, &newer, &seen), newer);
+    }
+
+    #[test]
+    fn a_lasting_and_a_flash_value_of_one_key_live_apart() {
+        let seen = record(&[("k", Kind::Lasting, "1"), ("k", Kind::Flash, "2")]);
+        let mut changes = Changes::on_load(&seen);
+        changes.unset_lasting("k".into());
+        assert_eq!(changes.keys(Some(&seen)), ["k"]);
+        assert_eq!(
+            apply(&changes, &seen, &seen),
+            record(&[("k", Kind::Flash, "2")])
+        );
+    }
+
+    #[test]
+    fn a_fault_is_cleared_by_a_value_that_can_be_stored() {
+        let mut changes = Changes::default();
+        changes.set("k".into(), Err(Error::NotAnObject));
+        assert!(changes.fault().is_some());
+        assert!(changes.apply(&record(&[]), None, NO_LIMIT).is_err());
+        changes.set("k".into(), json("1"));
+        assert!(changes.fault().is_none());
+    }
+
+    #[test]
+    fn what_a_commit_wrote_is_subtracted_and_what_came_after_is_not() {
+        let seen = record(&[("n", Kind::Lasting, "1"), ("f", Kind::Flash, "1")]);
+        let mut changes = Changes::on_load(&seen);
+        changes.set("a".into(), json("1"));
+        changes.set("b".into(), json("1"));
+        changes.take_flash("f".into());
+        count(&mut changes, &seen);
+        let written = changes.clone();
+        let stored = apply(&written, &seen, &seen);
+        changes.set("b".into(), json("2"));
+        count(&mut changes, &seen);
+        changes.subtract(&written);
+        assert!(!changes.touches("a") && changes.touches("b") && !changes.touches("f"));
+        // Another request has counted to 10 since: of the two steps here, the one that was written is not run again.
+        assert_eq!(stored.lasting("n"), Some("2"));
+        let fresh = record(&[("n", Kind::Lasting, "10")]);
+        let merged = record(&[("b", Kind::Lasting, "2"), ("n", Kind::Lasting, "11")]);
+        assert_eq!(apply(&changes, &fresh, &stored), merged);
+        changes.subtract(&changes.clone());
+        assert!(changes.is_empty());
+    }
+
+    #[test]
+    fn too_much_is_an_error_that_names_the_three_largest_keys() {
+        let mut changes = Changes::default();
+        for (key, size) in [("a", 10), ("b", 40), ("c", 30), ("d", 20)] {
+            changes.set(key.into(), json(&"1".repeat(size)));
+        }
+        let Err(Error::TooLarge {
+            bytes,
+            limit,
+            largest,
+        }) = changes.apply(&record(&[]), None, 50)
+        else {
+            panic!("it was taken");
+        };
+        assert_eq!((bytes, limit), (120, 50));
+        assert_eq!(
+            largest,
+            [
+                ("b".to_owned(), 40),
+                ("c".to_owned(), 30),
+                ("d".to_owned(), 20)
+            ]
+        );
+    }
 }

@@ -348,3 +348,159 @@ impl std::error::Error for CookieError {}
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn cookie(name: &'static str) -> SessionCookie {
+        SessionCookie::new(name, KeyRing::new(SECRET).unwrap())
+    }
+
+    fn values(field: &str) -> Vec<String> {
+        cookie("id")
+            .values(field.as_bytes())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn a_name_is_found_byte_for_byte_and_nothing_is_decoded() {
+        assert_eq!(values("a=1; id=x.y; b=2"), ["x.y"]);
+        assert_eq!(values("id=1; id=2;id=3"), ["1", "2", "3"]);
+        assert_eq!(values("id=a=b%3D"), ["a=b%3D"]);
+        assert_eq!(values(" \tid=1\t "), ["1"]);
+        for none in [
+            "", "ID=1", "xid=1", "id", "id=", "idx=1", "id =1", "a=id=1", ";;;", "=1",
+        ] {
+            assert!(values(none).is_empty(), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_ours_is_not_looked_at() {
+        assert!(values(&format!("id={}", "x".repeat(MAX_COOKIE_BYTES + 1))).is_empty());
+        assert_eq!(values(&"id=1;".repeat(100)).len(), MAX_CANDIDATES);
+        let cookie = cookie("id");
+        assert_eq!(
+            cookie.values(b"id=\xff\xfe; id=1").collect::<Vec<_>>(),
+            ["1"]
+        );
+    }
+
+    #[test]
+    fn a_signed_id_verifies_under_its_name_alone() {
+        let id = SessionId::generate().unwrap();
+        let value = cookie("one").sign(&id);
+        assert_eq!(value.len(), 2 * ID_TEXT + 1);
+        assert_eq!(
+            cookie("one").verify(&value),
+            Some((id, Opened::ByCurrentKey))
+        );
+        assert_eq!(cookie("two").verify(&value), None);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_truncation_of_a_signed_id_is_refused() {
+        let cookie = cookie("session");
+        let value = cookie.sign(&SessionId::generate().unwrap());
+        for index in 0..value.len() {
+            for bit in 0..8 {
+                let mut changed = value.clone().into_bytes();
+                changed[index] ^= 1 << bit;
+                if let Ok(changed) = String::from_utf8(changed) {
+                    assert_eq!(cookie.verify(&changed), None, "byte {index}, bit {bit}");
+                }
+            }
+            assert_eq!(cookie.verify(&value[..index]), None, "{index} bytes");
+        }
+        assert_eq!(cookie.verify(&format!("{value}A")), None);
+    }
+
+    #[test]
+    fn a_removal_repeats_every_attribute_that_set_the_cookie() {
+        let cookie = cookie("session")
+            .domain("example.com")
+            .and_then(|cookie| cookie.path("/app"))
+            .and_then(|cookie| cookie.same_site(SameSite::None))
+            .and_then(SessionCookie::partitioned)
+            .unwrap();
+        let attributes = |field: &HeaderValue| {
+            let text = field.to_str().unwrap().to_owned();
+            let mut parts: Vec<_> = text.split("; ").skip(1).map(str::to_owned).collect();
+            parts.sort_unstable();
+            parts
+        };
+        let expected = [
+            "Domain=example.com",
+            "HttpOnly",
+            "Max-Age=60",
+            "Partitioned",
+            "Path=/app",
+            "SameSite=None",
+            "Secure",
+        ];
+        assert_eq!(attributes(&cookie.set("value", 60).unwrap()), expected);
+        let removal = cookie.removal();
+        assert!(removal.to_str().unwrap().starts_with("session=; "));
+        assert_eq!(
+            attributes(&removal),
+            expected.map(|part| part.replace("=60", "=0"))
+        );
+    }
+
+    #[test]
+    fn what_browsers_refuse_is_refused_when_it_is_built() {
+        use CookieError::{Domain, HostPrefix, Name, NeedsSecure, Path};
+
+        let name = |name: &'static str| {
+            SessionCookie::try_new(name, KeyRing::new(SECRET).unwrap()).map(drop)
+        };
+        assert_eq!(name(""), Err(Name));
+        assert_eq!(name("a b"), Err(Name));
+        assert_eq!(name("a;b"), Err(Name));
+        assert_eq!(name("größe"), Err(Name));
+
+        let error = |cookie: Result<SessionCookie, CookieError>| cookie.map(drop).unwrap_err();
+        assert_eq!(error(cookie("__Host-a").domain("example.com")), HostPrefix);
+        assert_eq!(error(cookie("__host-a").path("/app")), HostPrefix);
+        assert_eq!(error(cookie("__Host-a").insecure_http()), NeedsSecure);
+        assert_eq!(error(cookie("__Secure-a").insecure_http()), NeedsSecure);
+        let insecure = || cookie("a").insecure_http().unwrap();
+        assert_eq!(error(insecure().same_site(SameSite::None)), NeedsSecure);
+        assert_eq!(error(insecure().partitioned()), NeedsSecure);
+        assert_eq!(
+            error(cookie("a").partitioned().unwrap().insecure_http()),
+            NeedsSecure
+        );
+        assert_eq!(error(cookie("a").domain("")), Domain);
+        assert_eq!(error(cookie("a").domain("a; Secure")), Domain);
+        assert_eq!(error(cookie("a").path("app")), Path);
+        assert_eq!(error(cookie("a").path("/a;b")), Path);
+        assert_eq!(error(cookie("a").path("/a\r\nb")), Path);
+    }
+
+    #[test]
+    fn a_cookie_of_more_than_4096_bytes_is_an_error_before_it_is_sent() {
+        let cookie = cookie("session");
+        let fits = "x".repeat(MAX_COOKIE_BYTES - "session".len());
+        assert!(cookie.set(&fits, 60).is_ok());
+        let error = cookie.set(&format!("{fits}x"), 60).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::TooLarge {
+                bytes: 4097,
+                limit: 4096,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn a_cookies_age_is_at_most_400_days() {
+        let field = cookie("session").set("value", u64::MAX).unwrap();
+        assert!(field.to_str().unwrap().contains("Max-Age=34560000"));
+    }
+}

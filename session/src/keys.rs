@@ -83,7 +83,8 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Missing`] when the variable is not set or not text, else as in [`accept`](Self::accept).
+    /// [`KeyError::Missing`] when the variable is not set or not text, and [`KeyError::InVariable`] for a secret that
+    /// [`new`](Self::new) or [`accept`](Self::accept) refuses.
     ///
     /// # Example
     ///
@@ -97,7 +98,10 @@ impl KeyRing {
         let secrets = std::env::var(variable).map_err(|_| KeyError::Missing {
             variable: variable.to_owned(),
         })?;
-        Self::from_list(&Zeroizing::new(secrets))
+        Self::from_list(&Zeroizing::new(secrets)).map_err(|error| KeyError::InVariable {
+            variable: variable.to_owned(),
+            source: Box::new(error),
+        })
     }
 
     /// A ring of one random secret: for tests and first steps. After a restart no older cookie opens.
@@ -284,6 +288,14 @@ pub enum KeyError {
         /// The variable's name.
         variable: String,
     },
+    /// A secret in the environment variable is refused.
+    #[non_exhaustive]
+    InVariable {
+        /// The variable's name.
+        variable: String,
+        /// Why.
+        source: Box<KeyError>,
+    },
     /// The operating system's random generator failed.
     Random,
 }
@@ -299,6 +311,10 @@ impl fmt::Display for KeyError {
             Self::Missing { variable } => write!(
                 f,
                 "the environment variable {variable} is not set; give it a secret of {SECRET_BYTES} bytes or more, as `openssl rand -base64 32` makes them"
+            ),
+            Self::InVariable { variable, source } => write!(
+                f,
+                "the environment variable {variable}, in which commas separate secrets: {source}"
             ),
             Self::Random => f.write_str("the operating system's random generator failed"),
         }

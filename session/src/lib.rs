@@ -58,6 +58,7 @@ mod changes;
 mod cookie;
 mod error;
 mod expiry;
+mod handle;
 mod id;
 mod keys;
 mod manager;
@@ -68,6 +69,7 @@ mod state;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod value;
 mod web;
 
 pub use self::cookie::{CookieError, SameSite, SessionCookie};

@@ -8,11 +8,12 @@ use http::HeaderValue;
 use crate::cookie::SessionCookie;
 use crate::error::{Chain, Error};
 use crate::expiry::{Clock, Expiry, SystemClock, to_unix};
+use crate::handle::Handle;
 use crate::id::{SessionId, StorageKey};
 use crate::record::MAX_RECORD_BYTES;
 use crate::schema::SessionSchema;
 use crate::session::Session;
-use crate::state::{CookieUpdate, Handle};
+use crate::state::CookieUpdate;
 use crate::storage::{BoxStorage, SessionStorage};
 
 /// The most cookies of the session's name that are tried in one request: more are noise, or an attempt to make us work.

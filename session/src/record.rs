@@ -1,21 +1,15 @@
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use crate::error::StorageError;
 use crate::expiry::from_unix;
-use crate::id::StorageKey;
 
-/// The format that is written. Every format up to it can be read.
-const FORMAT: u32 = 1;
+mod ended;
+mod wire;
+
+pub(crate) use self::ended::{Ended, Forward, Rotated};
+
 /// The largest record of all, in bytes: offsets fit their fields with room to spare.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 28;
 
@@ -66,128 +60,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) value: &'a str,
 }
 
-/// The mark that a session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Destroyed,
-    Rotated(Rotated),
-}
-
-/// Where a session went when its id was replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rotated {
-    pub(crate) successor: StorageKey,
-    pub(crate) forward: Option<Forward>,
-}
-
-/// The way from an old id to the new one, for as long as the old one is still honoured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Forward {
-    /// The new id under a pad that only the old id yields: at rest no id stands in the clear.
-    pub(crate) padded_id: [u8; 32],
-    pub(crate) until: u64,
-}
-
 impl Record {
-    /// Reads a record from its JSON, of this format or an older one.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError::Corrupt`] when the text is not a record, and [`StorageError::Unavailable`] when it is one of a newer
-    /// format: another version of the application still knows it, so nothing may be lost.
-    pub fn from_json(json: &[u8]) -> Result<Self, StorageError> {
-        if json.len() > MAX_RECORD_BYTES {
-            return Err(StorageError::corrupt(
-                "the record is larger than any that is written",
-            ));
-        }
-        // The reader's own message may quote what is stored, so it goes no further than its position.
-        let wire: Wire<'_> = serde_json::from_slice(json).map_err(|error| {
-            StorageError::corrupt(format!(
-                "no record's JSON at line {}, column {}",
-                error.line(),
-                error.column()
-            ))
-        })?;
-        if wire.format > FORMAT {
-            return Err(StorageError::unavailable(format!(
-                "the record has format {}, which is newer than this library's {FORMAT}",
-                wire.format
-            )));
-        }
-        let mut entries = Vec::new();
-        let places = [
-            (Kind::Lasting, &wire.values),
-            (Kind::Flash, &wire.flash),
-            (Kind::FlashNext, &wire.flash_next),
-        ];
-        for (kind, map) in places {
-            entries.extend(map.0.iter().map(|(key, value)| Entry {
-                key,
-                kind,
-                value: value.get(),
-            }));
-        }
-        if let Some(ended) = &wire.ended {
-            let kind = Kind::Ended;
-            entries.clear();
-            entries.extend(ended.0.iter().map(|(key, value)| Entry {
-                key,
-                kind,
-                value: value.get(),
-            }));
-        }
-        let state = if wire.ended.is_some() {
-            State::Ended
-        } else {
-            State::Live
-        };
-        let record = pack(wire.created_at, state, &mut entries);
-        if state == State::Ended && record.ended().is_none() {
-            return Err(StorageError::corrupt(
-                "the mark of an ended session is incomplete",
-            ));
-        }
-        Ok(record)
-    }
-
-    /// Writes the record as JSON, on one line.
-    pub fn to_json(&self) -> String {
-        let mut json = String::with_capacity(self.packed.len() + 64);
-        let created_at = self.created_at_unix();
-        let _ = write!(json, r#"{{"format":{FORMAT},"created_at":{created_at}"#);
-        let ended = self.state() == State::Ended;
-        let places = [
-            ("values", Kind::Lasting, !ended),
-            ("flash", Kind::Flash, false),
-            ("flash_next", Kind::FlashNext, false),
-            ("ended", Kind::Ended, ended),
-        ];
-        for (place, kind, always) in places {
-            let mut open = false;
-            for entry in self.entries().filter(|entry| entry.kind == kind) {
-                json.push_str(if open { "," } else { ",\"" });
-                if !open {
-                    json.push_str(place);
-                    json.push_str("\":{");
-                    open = true;
-                }
-                push_json_string(entry.key, &mut json);
-                json.push(':');
-                json.push_str(entry.value);
-            }
-            if open {
-                json.push('}');
-            } else if always {
-                json.push_str(",\"");
-                json.push_str(place);
-                json.push_str("\":{}");
-            }
-        }
-        json.push('}');
-        json
-    }
-
     /// When the session began.
     pub fn created_at(&self) -> SystemTime {
         from_unix(self.created_at_unix())
@@ -201,50 +74,6 @@ impl Record {
     /// A record of these entries, in any order, each key at most once as lasting and at most once as flash.
     pub(crate) fn of(created_at: u64, entries: &mut Vec<Entry<'_>>) -> Self {
         pack(created_at, State::Live, entries)
-    }
-
-    /// The mark that a session ended.
-    pub(crate) fn mark(created_at: u64, ended: &Ended) -> Self {
-        let Ended::Rotated(Rotated { successor, forward }) = ended else {
-            return pack(created_at, State::Ended, &mut Vec::new());
-        };
-        let successor = format!("\"{successor}\"");
-        let mut entries = vec![("successor", successor.as_str())];
-        let id_and_until = forward.as_ref().map(|forward| {
-            let id = URL_SAFE_NO_PAD.encode(forward.padded_id);
-            (format!("\"{id}\""), forward.until.to_string())
-        });
-        if let Some((id, until)) = &id_and_until {
-            entries.extend([("forward", id.as_str()), ("until", until.as_str())]);
-        }
-        let kind = Kind::Ended;
-        let mut entries = entries
-            .into_iter()
-            .map(|(key, value)| Entry { key, kind, value })
-            .collect();
-        pack(created_at, State::Ended, &mut entries)
-    }
-
-    /// How the session ended, if it did.
-    pub(crate) fn ended(&self) -> Option<Ended> {
-        if self.state() == State::Live {
-            return None;
-        }
-        if self.len() == 0 {
-            return Some(Ended::Destroyed);
-        }
-        let text = |key| {
-            let value = self.find(key, Kind::Ended)?;
-            serde_json::from_str::<String>(value).ok()
-        };
-        let successor = text("successor")?.parse().ok()?;
-        let forward = text("forward").and_then(|id| {
-            Some(Forward {
-                padded_id: URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?,
-                until: self.find("until", Kind::Ended)?.parse().ok()?,
-            })
-        });
-        Some(Ended::Rotated(Rotated { successor, forward }))
     }
 
     pub(crate) fn created_at_unix(&self) -> u64 {
@@ -404,126 +233,9 @@ fn pack(created_at: u64, state: State, entries: &mut Vec<Entry<'_>>) -> Record {
     }
 }
 
-fn push_json_string(text: &str, json: &mut String) {
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
-        json.push('"');
-        json.push_str(text);
-        json.push('"');
-    } else {
-        json.push_str(&serde_json::Value::from(text).to_string());
-    }
-}
-
-/// The serialized shape of a record, borrowed from the text.
-struct Wire<'a> {
-    format: u32,
-    created_at: u64,
-    values: Map<'a>,
-    flash: Map<'a>,
-    flash_next: Map<'a>,
-    ended: Option<Map<'a>>,
-}
-
-#[derive(Default)]
-struct Map<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WireVisitor;
-
-        impl<'de> Visitor<'de> for WireVisitor {
-            type Value = Wire<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a session record")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wire<'de>, A::Error> {
-                use serde::de::Error as _;
-
-                let (mut format, mut created_at, mut values) = (None, None, None);
-                let (mut flash, mut flash_next, mut ended) = (None, None, None);
-                while let Some(Key(field)) = map.next_key()? {
-                    match &*field {
-                        "format" => format = Some(map.next_value()?),
-                        "created_at" => created_at = Some(map.next_value()?),
-                        "values" => values = Some(map.next_value()?),
-                        "flash" => flash = Some(map.next_value()?),
-                        "flash_next" => flash_next = Some(map.next_value()?),
-                        "ended" => ended = Some(map.next_value()?),
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(Wire {
-                    format: format.ok_or_else(|| A::Error::missing_field("format"))?,
-                    created_at: created_at.ok_or_else(|| A::Error::missing_field("created_at"))?,
-                    values: values.unwrap_or_default(),
-                    flash: flash.unwrap_or_default(),
-                    flash_next: flash_next.unwrap_or_default(),
-                    ended,
-                })
-            }
-        }
-        deserializer.deserialize_map(WireVisitor)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
-
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Map<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of session values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Map<'de>, A::Error> {
-                let mut entries = BTreeMap::new();
-                while let Some((Key(key), value)) = map.next_entry()? {
-                    entries.insert(key, value);
-                }
-                Ok(Map(entries))
-            }
-        }
-        deserializer.deserialize_map(EntriesVisitor)
-    }
-}
-
-/// An object's key, borrowed unless it is written with escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(key)))
-            }
-
-            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(key.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::SessionId;
 
     fn entry<'a>(key: &'a str, kind: Kind, value: &'a str) -> Entry<'a> {
         Entry { key, kind, value }
@@ -553,78 +265,6 @@ mod tests {
         );
         assert_eq!(record.flash("a"), None);
         assert_eq!(record.flash("zzz"), None);
-    }
-
-    /// Golden: what an earlier version wrote stays readable, byte for byte where nobody touched it.
-    #[test]
-    fn format_1_is_read_and_written_back_byte_for_byte() {
-        let golden = include_str!("../golden/record-v1.json").trim_end();
-        let record = Record::from_json(golden.as_bytes()).unwrap();
-        assert_eq!(record.to_json(), golden);
-        assert_eq!(record.lasting("price"), Some("1.10"));
-        assert_eq!(
-            record.lasting("cart"),
-            Some(r#"[{"title":"Dune", "count":2}]"#)
-        );
-        assert_eq!(record.lasting("odd \"key\"\n"), Some("null"));
-        assert!(record.ended().is_none());
-    }
-
-    #[test]
-    fn marks_of_ended_sessions_go_there_and_back() {
-        let successor = SessionId::unusable().storage_key();
-        let forward = Some(Forward {
-            padded_id: [9; 32],
-            until: 1234,
-        });
-        for ended in [
-            Ended::Destroyed,
-            Ended::Rotated(Rotated {
-                successor,
-                forward: None,
-            }),
-            Ended::Rotated(Rotated { successor, forward }),
-        ] {
-            let record = Record::mark(5, &ended);
-            assert_eq!(record.ended(), Some(ended));
-            assert_eq!(
-                Record::from_json(record.to_json().as_bytes()).unwrap(),
-                record
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_record_is_corrupt_and_quotes_nothing() {
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            r#"{"format":1,"created_at":"hunter2","values":{}}"#,
-            r#"{"format":1,"created_at":1,"values":{"a":}}"#,
-            r#"{"format":1,"created_at":1,"values":{}} trailing"#,
-            r#"{"format":1,"created_at":1,"ended":{"successor":"hunter2"}}"#,
-        ] {
-            let error = Record::from_json(bad.as_bytes()).unwrap_err();
-            assert!(matches!(error, StorageError::Corrupt(_)), "{bad}");
-            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
-        }
-    }
-
-    #[test]
-    fn a_newer_format_is_not_taken_for_a_corrupt_one() {
-        let newer = r#"{"format":2,"created_at":1,"values":{}}"#;
-        let error = Record::from_json(newer.as_bytes()).unwrap_err();
-        assert!(matches!(error, StorageError::Unavailable(_)));
-    }
-
-    #[test]
-    fn deep_json_neither_overflows_the_stack_nor_is_lost() {
-        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        let json = format!(r#"{{"format":1,"created_at":1,"values":{{"deep":{deep}}}}}"#);
-        if let Ok(record) = Record::from_json(json.as_bytes()) {
-            assert_eq!(record.to_json(), json);
-        }
     }
 
     #[test]

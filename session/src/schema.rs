@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::state::Handle;
+use crate::handle::Handle;
 
 /// What a session holds, as a type: its keys, and the accessors of [`Session<S>`](crate::Session).
 ///
@@ -76,7 +76,7 @@ impl<T: Serialize + DeserializeOwned + 'static> SessionValue for T {}
 #[doc(hidden)]
 pub mod runtime {
     pub use crate::changes::FlashLifetime;
-    pub use crate::state::Handle;
+    pub use crate::handle::Handle;
 
     use super::SessionValue;
 

@@ -6,12 +6,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::changes::{Changes, FlashLifetime, decode};
+use crate::changes::{Changes, FlashLifetime};
 use crate::error::Error;
 use crate::expiry::{Clock as _, Expiry, SystemClock, from_unix, to_unix, whole_seconds};
+use crate::handle::{Handle, View};
 use crate::id::SessionId;
 use crate::schema::{SessionSchema, Untyped};
-use crate::state::{Fate, Handle};
+use crate::state::Fate;
+use crate::value::decode;
 
 /// One request's session, through the accessors of the schema `S`, or by key as `Session` alone.
 ///
@@ -360,7 +362,7 @@ impl Session {
         Value::Object(entries.collect())
     }
 
-    fn view(&self, key: &str) -> Option<crate::state::View> {
+    fn view(&self, key: &str) -> Option<View> {
         let handle = self.handle();
         handle.lasting_json(key).or_else(|| handle.flash_json(key))
     }

@@ -4,12 +4,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::changes::largest;
 use crate::cookie::{MAX_COOKIE_BYTES, SessionCookie};
 use crate::error::Error;
+use crate::handle::Handle;
 use crate::id::SessionId;
 use crate::keys::{KEY_ID_BYTES, NONCE_BYTES, Opened, TAG_BYTES};
 use crate::manager::Context;
 use crate::record::Record;
 use crate::session::Session;
-use crate::state::{CookieUpdate, Handle, Stored};
+use crate::state::{CookieUpdate, Stored};
 use crate::storage::session_storage::SessionStorage;
 
 /// Fixes the suite, AES-256-GCM-SIV, and what is sealed. Another suite would be another format, never a choice of the sender's.

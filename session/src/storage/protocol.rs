@@ -11,17 +11,17 @@
 //! destruction comes after it, it meets the mark, follows it, and ends the session under its new key. A commit that was
 //! under way meanwhile follows the mark in the same way, and its changes survive. The mark opens nothing.
 
-use hkdf::Hkdf;
-use sha2::Sha256;
+mod rotation;
 
 use crate::changes::Changes;
 use crate::error::{Chain, Error, StorageError};
 use crate::expiry::{from_unix, to_unix};
-use crate::id::{SessionId, StorageKey};
+use crate::handle::Handle;
+use crate::id::StorageKey;
 use crate::manager::Context;
-use crate::record::{Ended, Forward, Record, Rotated};
+use crate::record::{Ended, Record, Rotated};
 use crate::session::Session;
-use crate::state::{CookieUpdate, Doomed, Fate, Handle, Rotation, Snapshot, Stored};
+use crate::state::{CookieUpdate, Doomed, Fate, Snapshot, Stored};
 use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
 
 /// How often a commit is tried. Within a process conflicts take turns, so this bounds what other processes can cause.
@@ -55,7 +55,7 @@ pub(super) async fn read<B: Backend>(
                 forward: Some(forward),
                 ..
             })) if context.now_unix() < forward.until => {
-                id = follow(&id, &forward);
+                id = forward.follow(&id);
                 resend = true;
             }
             Some(_) => return Ok(None),
@@ -299,96 +299,6 @@ impl<B: Backend> Writer<'_, B> {
         Err(Error::Contended { tries: MAX_TRIES })
     }
 
-    /// Writes the changes under a new id, and replaces the old record by a mark.
-    async fn rotate(&self, seen: &Stored, rotation: &Rotation) -> Result<Outcome, Error> {
-        let new_id = &self.snapshot.id;
-        let new_key = new_id.storage_key();
-        let mut created = None;
-        let mut old = seen.clone();
-        let mut turn = None;
-        for attempt in 0..MAX_TRIES {
-            let record = self.apply(&self.snapshot.changes, &old.record, &seen.record)?;
-            let expires_at = self.deadline(&record);
-            let version = self
-                .write_unseen(&new_key, &record, created, expires_at)
-                .await?;
-            created = Some(version);
-
-            let now = self.context.now_unix();
-            // The way from the old id leads on only if the session is still under that id.
-            let is_own = old.key == rotation.old_id.storage_key();
-            let forward = (rotation.grace > 0 && is_own)
-                .then(|| forward(&rotation.old_id, new_id, now.saturating_add(rotation.grace)));
-            let mark_until = expires_at.min(now.saturating_add(MARK_SECONDS.max(rotation.grace)));
-            let ended = Ended::Rotated(Rotated {
-                successor: new_key,
-                forward,
-            });
-            let mark = Record::mark(record.created_at_unix(), &ended);
-            let claim = self
-                .backend
-                .update(&old.key, &mark, old.version, from_unix(mark_until));
-            match claim.await? {
-                Updated::Done { .. } => {
-                    let stored = Stored {
-                        key: new_key,
-                        record,
-                        version,
-                        expires_at,
-                    };
-                    return Ok(Outcome::Written {
-                        stored,
-                        cookie: true,
-                    });
-                }
-                Updated::Gone => {
-                    self.backend.delete(&new_key).await?;
-                    return Ok(Outcome::Gone);
-                }
-                Updated::Conflict => {}
-            }
-            match &turn {
-                None => turn = self.context.turn(&seen.key).await,
-                Some(_) => pause(attempt).await,
-            }
-            let Some(stored) = self.reload(old.key).await? else {
-                self.backend.delete(&new_key).await?;
-                return Ok(Outcome::Gone);
-            };
-            old = stored;
-        }
-        self.backend.delete(&new_key).await?;
-        Err(Error::Contended { tries: MAX_TRIES })
-    }
-
-    /// Writes a record under a key that nobody else knows, for the first time or again.
-    async fn write_unseen(
-        &self,
-        key: &StorageKey,
-        record: &Record,
-        created: Option<u64>,
-        expires_at: u64,
-    ) -> Result<u64, Error> {
-        let expires_at = from_unix(expires_at);
-        let version = match created {
-            None => match self.backend.create(key, record, expires_at).await? {
-                Created::Done { version } => Some(version),
-                Created::Taken => None,
-            },
-            Some(version) => match self
-                .backend
-                .update(key, record, version, expires_at)
-                .await?
-            {
-                Updated::Done { version } => Some(version),
-                Updated::Conflict | Updated::Gone => None,
-            },
-        };
-        version.ok_or_else(|| {
-            StorageError::unavailable("somebody else wrote under a fresh session key").into()
-        })
-    }
-
     /// Loads the session again, under the id that it has by now.
     async fn reload(&self, mut key: StorageKey) -> Result<Option<Stored>, Error> {
         for _ in 0..MAX_HOPS {
@@ -458,30 +368,6 @@ async fn load<B: Backend>(
         version,
         expires_at,
     }))
-}
-
-/// The way from an old id to the new one: the new id under a pad that only the old id yields, each used once.
-fn forward(old_id: &SessionId, new_id: &SessionId, until: u64) -> Forward {
-    Forward {
-        padded_id: padded(old_id, new_id.as_bytes()),
-        until,
-    }
-}
-
-fn follow(old_id: &SessionId, forward: &Forward) -> SessionId {
-    SessionId::from_bytes(padded(old_id, &forward.padded_id))
-}
-
-fn padded(old_id: &SessionId, bytes: &[u8; 32]) -> [u8; 32] {
-    let mut pad = [0; 32];
-    // Invariant: HKDF-SHA256 yields up to 8160 bytes.
-    let expanded =
-        Hkdf::<Sha256>::new(None, old_id.as_bytes()).expand(b"session v1 forward", &mut pad);
-    debug_assert!(expanded.is_ok(), "32 bytes are within HKDF's limit");
-    for (pad, byte) in pad.iter_mut().zip(bytes) {
-        *pad ^= byte;
-    }
-    pad
 }
 
 /// Waits a random while before another try, longer after each, so that two processes do not keep in step.

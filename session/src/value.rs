@@ -1,0 +1,109 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+
+/// A value as it is stored: JSON text.
+pub(crate) type Json = Arc<str>;
+
+/// Levels of nesting that a value may have: `serde_json` reads 128, and the record takes two around each value.
+const MAX_DEPTH: usize = 120;
+
+/// Writes a value as it is stored.
+pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json, Error> {
+    // The serializer's own message may quote the value, so it goes no further.
+    let json = serde_json::to_string(value).map_err(|_| Error::Unserializable {
+        key: key.to_owned(),
+        type_name: std::any::type_name::<T>(),
+    })?;
+    if depth(&json) > MAX_DEPTH {
+        return Err(Error::TooDeep {
+            key: key.to_owned(),
+            limit: MAX_DEPTH,
+        });
+    }
+    Ok(json.into())
+}
+
+/// Reads a stored value.
+pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, Error> {
+    // The reader's own message may quote the value, so it goes no further.
+    serde_json::from_str(json).map_err(|_| Error::Mismatch {
+        key: key.to_owned(),
+        expected: std::any::type_name::<T>(),
+    })
+}
+
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// A read-modify-write of one value: from what is stored to what is to be stored, run again when that has changed.
+///
+/// The lock makes a closure that is only `Send` usable from a session that is also `Sync`.
+pub(crate) struct Step(Mutex<Box<StepFn>>);
+
+type StepFn = dyn Fn(Option<&str>) -> Result<Option<Json>, Error> + Send;
+
+impl Step {
+    pub(crate) fn new(
+        step: impl Fn(Option<&str>) -> Result<Option<Json>, Error> + Send + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Box::new(step))))
+    }
+
+    pub(crate) fn run(&self, stored: Option<&str>) -> Result<Option<Json>, Error> {
+        (self.0.lock().unwrap_or_else(PoisonError::into_inner))(stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_of_strings() {
+        assert_eq!(depth("1"), 0);
+        assert_eq!(depth(r#"{"a[[[":["]\"[{"]}"#), 2);
+        assert_eq!(depth("[[],[[]]]"), 3);
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_refused_by_its_key_and_what_does_not_is_read_back() {
+        let nested =
+            |levels| (0..levels).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+        let error = encode("tree", &nested(MAX_DEPTH + 1)).unwrap_err();
+        assert!(matches!(error, Error::TooDeep { key, limit: MAX_DEPTH } if key == "tree"));
+        let json = encode("tree", &nested(MAX_DEPTH)).unwrap();
+        assert_eq!(
+            decode::<serde_json::Value>("tree", &json).unwrap(),
+            nested(MAX_DEPTH)
+        );
+    }
+
+    #[test]
+    fn errors_name_the_key_and_quote_no_value() {
+        let error = encode("map", &BTreeMap::from([(vec!["hunter2"], 1)])).unwrap_err();
+        assert!(error.to_string().contains("`map`") && !format!("{error:?}").contains("hunter2"));
+        let error = decode::<u64>("id", "\"hunter2\"").unwrap_err();
+        assert!(error.to_string().contains("`id`") && !format!("{error:?}").contains("hunter2"));
+    }
+}
