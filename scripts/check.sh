@@ -88,7 +88,7 @@ stage doctest cargo test --workspace --all-features --locked --doc
 RUSTDOCFLAGS='-D warnings' stage docs cargo doc --workspace --no-deps --all-features --locked
 # Each feature alone: what builds only beside another feature fails here.
 RUSTFLAGS='-D warnings' CARGO_TARGET_DIR=target/features \
-    stage features cargo hack check --package session --each-feature --no-dev-deps
+    stage features cargo hack check --package session --each-feature
 stage deny cargo deny --all-features check bans licenses sources
 
 for name in test doctest; do

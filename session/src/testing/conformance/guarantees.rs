@@ -2,6 +2,9 @@
 #![allow(missing_docs, reason = "a check's name is its sentence")]
 #![allow(clippy::missing_panics_doc, reason = "a check that fails panics")]
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -253,6 +256,19 @@ const DEEDS: [(&str, Deed); 6] = [
     ("only touched", |_session| {}),
 ];
 
+/// What `task` gives, or none if `point` is reached before.
+async fn first<T: Future + Unpin>(
+    task: &mut T,
+    point: impl Future<Output = ()>,
+) -> Option<T::Output> {
+    let mut point = pin!(point);
+    poll_fn(|context| match Pin::new(&mut *task).poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => point.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
 /// Holds one request before each of its storage calls in turn, runs the other meanwhile, and lets it end.
 async fn interleave<B: Backend + Clone>(backend: B, held_one_destroys: bool) {
     for (deed, act) in DEEDS {
@@ -276,16 +292,13 @@ async fn interleave<B: Backend + Clone>(backend: B, held_one_destroys: bool) {
 
             let gate = storage.hold_after(point);
             let mut ending = tokio::spawn(async move { commit(&held_sessions, &held).await });
-            let (was_held, held_jar) = tokio::select! {
-                () = gate.reached() => (true, None),
-                ended = &mut ending => (false, ended.expect("a commit")),
-            };
+            let ended = first(&mut ending, gate.reached()).await;
             let free_jar = site.commit(&free).await;
             gate.open();
-            let held_jar = if was_held {
-                ending.await.expect("a commit")
-            } else {
-                held_jar
+            let was_held = ended.is_none();
+            let held_jar = match ended {
+                Some(ended) => ended.expect("a commit"),
+                None => ending.await.expect("a commit"),
             };
 
             for jar in [&jar, &free_jar, &held_jar] {

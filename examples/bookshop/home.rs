@@ -1,0 +1,61 @@
+//! `/`: the greeting, the theme and what the session holds.
+
+use axum::Form;
+use axum::response::{Html, Redirect};
+use serde::Deserialize;
+use session::Session;
+
+use crate::cart;
+use crate::html::{page_of, text};
+use crate::visitor::{Theme, Visitor};
+
+#[derive(Deserialize)]
+pub(crate) struct ThemeForm {
+    theme: Theme,
+}
+
+pub(crate) async fn page(session: Session<Visitor>) -> Html<String> {
+    let user = session.user();
+    let greeting = match &user {
+        Some(name) => format!("Good to see you, {}.", text(name)),
+        None => "Good books, well kept.".to_owned(),
+    };
+    let known_as = user.unwrap_or("nobody yet".to_owned());
+    let theme = session.theme();
+    let content = format!(
+        r#"
+        <section class="hero">
+          <h1>{greeting}</h1>
+          <p>A little shop that remembers you: your theme, your cart and your name live in a typed session.</p>
+          <a class="button" href="/books">Browse the shelf</a>
+        </section>
+        <div class="panels">
+          <section class="panel" aria-labelledby="look">
+            <h2 id="look">Look</h2>
+            <p>The shop wears its <strong>{theme}</strong> theme.</p>
+            <form method="post" action="/set-theme">
+              <button name="theme" value="{other}">Switch to {other}</button>
+            </form>
+          </section>
+          <section class="panel" aria-labelledby="memory">
+            <h2 id="memory">What the shop remembers</h2>
+            <p>You are <strong>{known_as}</strong>, with <strong>{books}</strong> in the cart.
+              <a href="/session">See your session as JSON</a></p>
+            <form method="post" action="/forget">
+              <button class="quiet">Forget me</button>
+            </form>
+          </section>
+        </div>"#,
+        theme = theme.name(),
+        other = theme.other().name(),
+        known_as = text(&known_as),
+        books = cart::count_in_words(&session.cart()),
+    );
+    page_of(&session, "Welcome", &content)
+}
+
+/// Anything but `light` or `dark` is no [`Theme`]: the form is refused and this function is not called.
+pub(crate) async fn set_theme(session: Session<Visitor>, Form(form): Form<ThemeForm>) -> Redirect {
+    session.set_theme(form.theme);
+    Redirect::to("/")
+}

@@ -1,0 +1,55 @@
+//! What the shop remembers about a visitor.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use session::SessionSchema;
+
+/// The schema of the session. The derive turns each field into methods of `Session<Visitor>`: `theme()` and
+/// `set_theme(..)`, `update_cart(..)`, `flash_success(..)` and `take_success()`, and so on.
+#[derive(SessionSchema)]
+pub(crate) struct Visitor {
+    /// The name that the visitor logged in with.
+    pub(crate) user: Option<String>,
+
+    #[session(default)]
+    pub(crate) theme: Theme,
+
+    /// How many of each title.
+    #[session(default)]
+    pub(crate) cart: BTreeMap<String, u32>,
+
+    /// What went well, for the next page.
+    #[session(flash)]
+    pub(crate) success: Option<String>,
+
+    /// What went wrong, for the next page.
+    #[session(flash)]
+    pub(crate) error: Option<String>,
+}
+
+/// Read from the form and stored in the session as the same type, so that nothing else can get in.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Theme {
+    #[default]
+    Light,
+    Dark,
+}
+
+impl Theme {
+    /// Its name in forms, in the session and in HTML.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+
+    pub(crate) fn other(self) -> Theme {
+        match self {
+            Theme::Light => Theme::Dark,
+            Theme::Dark => Theme::Light,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the manifests promise: the Rust that is needed, and what a default build brings along.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(arguments).output().expect("cargo runs");
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("cargo prints UTF-8")
+}
+
+/// The packages that an application with these arguments of `cargo tree` builds, as name and version.
+fn packages(arguments: &[&str]) -> Vec<(String, String)> {
+    let tree = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
+    let listed = cargo(&[&tree, arguments].concat());
+    let mut packages: Vec<_> = listed
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?.to_owned(), words.next()?.trim_start_matches('v').to_owned()))
+        })
+        .collect();
+    packages.sort();
+    packages.dedup();
+    packages
+}
+
+fn rust_versions() -> BTreeMap<(String, String), String> {
+    let metadata = cargo(&["metadata", "--format-version", "1", "--locked"]);
+    let metadata: Value = serde_json::from_str(&metadata).expect("cargo metadata prints JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    packages
+        .iter()
+        .map(|package| {
+            let id = (text(&package["name"]), text(&package["version"]));
+            (id, text(&package["rust_version"]))
+        })
+        .collect()
+}
+
+/// `1.88` and `1.88.0` as numbers.
+fn release(text: &str) -> (u32, u32) {
+    let mut numbers = text.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[test]
+fn no_dependency_of_the_default_features_needs_a_newer_rust_than_the_manifest_states() {
+    let versions = rust_versions();
+    let stated = release(&versions[&("session".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    assert_eq!(stated, (1, 88));
+    let packages = packages(&["--package", "session"]);
+    assert!(packages.len() > 20, "cargo tree lists the dependencies");
+    for package in packages {
+        let needed = &versions[&package];
+        assert!(release(needed) <= stated, "{package:?} needs Rust {needed}");
+    }
+}
+
+#[test]
+fn a_default_build_has_one_version_of_each_crate_and_no_web_framework() {
+    let packages = packages(&["--package", "session"]);
+    for pair in packages.windows(2) {
+        assert_ne!(pair[0].0, pair[1].0, "{} and {}", pair[0].1, pair[1].1);
+    }
+    let has = |name: &str| packages.iter().any(|(known, _)| known == name);
+    assert!(has("axum-core") && !has("axum") && !has("hyper") && !has("actix-web"));
+}
+
+#[test]
+fn each_feature_brings_its_own_dependencies_alone() {
+    let bare = packages(&["--package", "session", "--no-default-features"]);
+    let has = |packages: &[(String, String)], name: &str| packages.iter().any(|(known, _)| known == name);
+    for heavy in ["aes-gcm-siv", "axum-core", "tower-service", "session-derive", "syn"] {
+        assert!(!has(&bare, heavy), "{heavy} comes without any feature");
+    }
+    let cookie = packages(&["--package", "session", "--no-default-features", "--features", "cookie"]);
+    assert!(has(&cookie, "aes-gcm-siv") && !has(&cookie, "axum-core"));
+    let tower = packages(&["--package", "session", "--no-default-features", "--features", "tower"]);
+    assert!(has(&tower, "tower-service") && !has(&tower, "axum-core"));
+}

@@ -1,0 +1,6 @@
+//! What the tests stand on: real servers, a real browser, a small HTTP client.
+
+pub(crate) mod bookshop;
+pub(crate) mod browser;
+pub(crate) mod http;
+pub(crate) mod process;

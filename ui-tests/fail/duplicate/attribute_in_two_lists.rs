@@ -1,0 +1,10 @@
+use session::SessionSchema;
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(flash)]
+    #[session(flash)]
+    notice: Option<String>,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use session::SessionSchema;
+
+#[derive(SessionSchema)]
+struct Visitor {
+    notice: Option<String>,
+    #[session(flash, rename = "notice")]
+    flash: Option<String>,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use session::SessionSchema;
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(default)]
+    name: &'static str,
+}
+
+fn main() {}

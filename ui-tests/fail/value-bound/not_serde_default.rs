@@ -1,0 +1,12 @@
+use session::SessionSchema;
+
+#[derive(Default)]
+struct Cart;
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(default)]
+    cart: Vec<Cart>,
+}
+
+fn main() {}
