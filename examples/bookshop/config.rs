@@ -50,8 +50,7 @@ fn port() -> Result<u16, String> {
 
 fn keys() -> Result<KeyRing, String> {
     if env::var_os("SESSION_SECRET").is_some() {
-        return KeyRing::from_env("SESSION_SECRET")
-            .map_err(|error| causes(&error));
+        return KeyRing::from_env("SESSION_SECRET").map_err(|error| causes(&error));
     }
 
     let secret =

@@ -27,10 +27,10 @@ impl Accessor {
         }
     }
 
-    /// The method's name. It has the field's span, so that "go to definition" leads to the field.
-    pub(crate) fn name(self, field: &Ident) -> Ident {
-        let verb = match self {
-            Accessor::Get => return field.clone(),
+    /// What the accessor does: the first word of its name.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Accessor::Get => "get",
             Accessor::Set => "set",
             Accessor::Update => "update",
             Accessor::Unset => "unset",
@@ -39,8 +39,16 @@ impl Accessor {
             Accessor::Take => "take",
             Accessor::Peek => "peek",
             Accessor::Keep => "keep",
-        };
-        format_ident!("{}_{}", verb, field)
+        }
+    }
+
+    /// The method's name. It has the field's span, so that "go to definition" leads to the field.
+    pub(crate) fn name(self, field: &Ident) -> Ident {
+        match self {
+            // A getter has no verb: that is the convention of Rust.
+            Accessor::Get => field.clone(),
+            _ => format_ident!("{}_{}", self.verb(), field),
+        }
     }
 
     /// A call whose result nobody looks at was for nothing.

@@ -109,18 +109,55 @@ fn field_use(schema: &Schema) -> TokenStream {
 }
 
 fn methods(schema: &Schema, field: &Field) -> TokenStream {
-    let fallback = fallback_fn(field);
+    let constant = (!field.faulty).then(|| constant(schema, field));
     let methods = field
         .methods
         .iter()
-        .map(|accessor| method(schema, field, *accessor));
+        .map(|accessor| method(field, *accessor));
     quote! {
-        #fallback
+        #constant
         #(#methods)*
     }
 }
 
-fn method(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
+/// What the methods of a field share. It is the one place that needs a value which can be stored, and it is located
+/// at the type, so a type that cannot be is reported once and where it is written.
+fn constant(schema: &Schema, field: &Field) -> TokenStream {
+    let Field { value, .. } = field;
+    let (krate, name) = (&schema.krate, constant_name(field));
+    let key = &field.key.text;
+    let span = located(value);
+    let runtime = quote_spanned!(span=> #krate::__private);
+    match &field.kind {
+        // `Plain` does not come here: it is a mistake.
+        Kind::Optional | Kind::Plain => quote_spanned! {span=>
+            const #name: #runtime::Optional<#value> = #runtime::optional::<#value>(#key);
+        },
+        Kind::Defaulted(fallback) => {
+            let fallback = match fallback {
+                Fallback::Trait => {
+                    quote_spanned!(span=> <#value as ::core::default::Default>::default)
+                }
+                Fallback::Expr(expression) => quote_spanned!(span=> || #expression),
+            };
+            quote_spanned! {span=>
+                const #name: #runtime::Defaulted<#value> =
+                    #runtime::defaulted::<#value>(#key, #fallback);
+            }
+        }
+        Kind::Flash(lifetime) => {
+            let flash = match lifetime {
+                Lifetime::UntilRead => quote_spanned!(span=> flash),
+                Lifetime::NextRequest => quote_spanned!(span=> flash_next_request),
+            };
+            quote_spanned! {span=>
+                const #name: #runtime::Flash<#value> = #runtime::#flash::<#value>(#key);
+            }
+        }
+    }
+}
+
+fn method(field: &Field, accessor: Accessor) -> TokenStream {
     let Field { vis, attrs, .. } = field;
     let summary = accessor.summary(&field.name(), &field.kind);
     let must_use = accessor.only_reads().then(|| quote!(#[must_use]));
@@ -128,7 +165,7 @@ fn method(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
     let body = if field.faulty {
         quote!(::core::unreachable!())
     } else {
-        body(schema, field, accessor)
+        body(field, accessor)
     };
     quote! {
         #[doc = #summary]
@@ -147,7 +184,7 @@ fn signature(field: &Field, accessor: Accessor) -> TokenStream {
     } = field;
     let name = accessor.name(field.ident);
     // Located at the field, so that the compiler shows it wherever it speaks of the method.
-    let span = field.ident.span().resolved_at(Span::call_site());
+    let span = located(field.ident);
     match accessor {
         Accessor::Get => quote_spanned!(span=> fn #name(&self) -> #declared),
         Accessor::Set | Accessor::Flash if takes_into(field) => {
@@ -168,86 +205,32 @@ fn signature(field: &Field, accessor: Accessor) -> TokenStream {
     }
 }
 
+fn body(field: &Field, accessor: Accessor) -> TokenStream {
+    let Field { value, .. } = field;
+    let constant = constant_name(field);
+    let verb = format_ident!("{}", accessor.verb());
+    let argument = match accessor {
+        Accessor::Set | Accessor::Flash if takes_into(field) => {
+            quote!(, &::core::convert::Into::<#value>::into(value))
+        }
+        Accessor::Set | Accessor::Flash => quote!(, &value),
+        Accessor::Update => quote!(, change),
+        _ => TokenStream::new(),
+    };
+    quote!(Self::#constant.#verb(&self.__handle #argument))
+}
+
 fn takes_into(field: &Field) -> bool {
     field.into || is_string(field.value)
 }
 
-/// One call into the runtime. It carries the span of the type, so that a type that cannot be stored is reported
-/// where it is written.
-fn body(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
-    let Field { value, kind, .. } = field;
-    let key = &field.key.text;
-    // Located at the type, but with the names of the derive: `self` of a `macro_rules!` is another `self`.
-    let span = value.span().resolved_at(Span::call_site());
-    let runtime = runtime(schema, span);
-    let handle = quote_spanned!(span=> &self.__handle, #key);
-    let given = if takes_into(field) {
-        quote!(&::core::convert::Into::<#value>::into(value))
-    } else {
-        quote!(&value)
-    };
-    match (accessor, kind) {
-        (Accessor::Get, Kind::Defaulted(fallback)) => {
-            let fallback = fallback_path(field, fallback, span);
-            quote_spanned!(span=> #runtime::get_or::<#value>(#handle, #fallback))
-        }
-        (Accessor::Get, _) => quote_spanned!(span=> #runtime::get::<#value>(#handle)),
-        (Accessor::Set, _) => quote_spanned!(span=> #runtime::set::<#value>(#handle, #given);),
-        (Accessor::Update, Kind::Defaulted(fallback)) => {
-            let fallback = fallback_path(field, fallback, span);
-            quote_spanned!(span=> #runtime::update_or::<#value>(#handle, #fallback, change);)
-        }
-        (Accessor::Update, _) => {
-            quote_spanned!(span=> #runtime::update::<#value>(#handle, change);)
-        }
-        (Accessor::Unset, _) => quote!(#runtime::unset(#handle);),
-        (Accessor::Has, Kind::Flash(_)) => quote!(#runtime::has_flash(#handle)),
-        (Accessor::Has, _) => quote!(#runtime::has(#handle)),
-        (Accessor::Flash, kind) => {
-            let lifetime = if let Kind::Flash(Lifetime::NextRequest) = kind {
-                quote!(NextRequest)
-            } else {
-                quote!(UntilRead)
-            };
-            let lifetime = quote!(#runtime::FlashLifetime::#lifetime);
-            quote_spanned!(span=> #runtime::flash::<#value>(#handle, #lifetime, #given);)
-        }
-        (Accessor::Take, _) => quote_spanned!(span=> #runtime::take::<#value>(#handle)),
-        (Accessor::Peek, _) => quote_spanned!(span=> #runtime::peek::<#value>(#handle)),
-        (Accessor::Keep, _) => quote!(#runtime::keep(#handle);),
-    }
+fn constant_name(field: &Field) -> Ident {
+    format_ident!("__{}", field.ident, span = Span::call_site())
 }
 
-fn runtime(schema: &Schema, span: Span) -> TokenStream {
-    let krate = &schema.krate;
-    quote_spanned!(span=> #krate::__private)
-}
-
-/// The user's expression, in one function, so that a mistake in it is reported once.
-fn fallback_fn(field: &Field) -> Option<TokenStream> {
-    let Kind::Defaulted(Fallback::Expr(expression)) = &field.kind else {
-        return None;
-    };
-    let name = fallback_name(field);
-    let value = field.value;
-    (!field.faulty).then(|| quote!(fn #name() -> #value { #expression }))
-}
-
-fn fallback_path(field: &Field, fallback: &Fallback, span: Span) -> TokenStream {
-    match fallback {
-        Fallback::Trait => {
-            let value = field.value;
-            quote_spanned!(span=> <#value as ::core::default::Default>::default)
-        }
-        Fallback::Expr(_) => {
-            let name = fallback_name(field);
-            quote!(Self::#name)
-        }
-    }
-}
-
-fn fallback_name(field: &Field) -> Ident {
-    format_ident!("__default_{}", field.ident)
+/// The place of the user's tokens, with the names of the derive: `self` of a `macro_rules!` is another `self`.
+fn located(tokens: &impl Spanned) -> Span {
+    tokens.span().resolved_at(Span::call_site())
 }
 
 /// No lint is for code that the user did not write, nor twice for what they did.

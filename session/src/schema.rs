@@ -72,7 +72,10 @@ pub trait SessionValue: Serialize + DeserializeOwned + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> SessionValue for T {}
 
-/// What the code made by the derive calls. Not part of the public interface.
+/// What the code made by the derive consists of. Not part of the public interface.
+///
+/// Each field is a constant, and each accessor is one call of a method of that constant. Only the function that makes the
+/// constant needs `T: SessionValue`, so a type that cannot be stored is one error, and not one for each accessor.
 #[doc(hidden)]
 pub mod runtime {
     pub use crate::changes::FlashLifetime;
@@ -80,67 +83,128 @@ pub mod runtime {
 
     use super::SessionValue;
 
-    pub fn get<T: SessionValue>(handle: &Handle, key: &'static str) -> Option<T> {
-        handle.lasting(key)
-    }
+    type Change<T> = Box<dyn Fn(&mut Option<T>) + Send>;
 
-    pub fn get_or<T: SessionValue>(handle: &Handle, key: &'static str, default: fn() -> T) -> T {
-        handle.lasting(key).unwrap_or_else(default)
-    }
-
-    pub fn set<T: SessionValue>(handle: &Handle, key: &'static str, value: &T) {
-        handle.set(key, value);
-    }
-
-    pub fn update<T: SessionValue>(
-        handle: &Handle,
+    /// A lasting value that is absent or there.
+    pub struct Optional<T> {
         key: &'static str,
-        change: impl Fn(&mut Option<T>) + Send + 'static,
-    ) {
-        handle.update(key, change);
+        get: fn(&Handle, &'static str) -> Option<T>,
+        set: fn(&Handle, &'static str, &T),
+        update: fn(&Handle, &'static str, Change<T>),
     }
 
-    pub fn update_or<T: SessionValue>(
-        handle: &Handle,
-        key: &'static str,
+    pub const fn optional<T: SessionValue>(key: &'static str) -> Optional<T> {
+        Optional {
+            key,
+            get: |handle, key| handle.lasting(key),
+            set: |handle, key, value| handle.set(key, value),
+            update: |handle, key, change| handle.update(key, change),
+        }
+    }
+
+    impl<T> Optional<T> {
+        pub fn get(&self, handle: &Handle) -> Option<T> {
+            (self.get)(handle, self.key)
+        }
+
+        pub fn set(&self, handle: &Handle, value: &T) {
+            (self.set)(handle, self.key, value);
+        }
+
+        pub fn update(&self, handle: &Handle, change: impl Fn(&mut Option<T>) + Send + 'static) {
+            (self.update)(handle, self.key, Box::new(change));
+        }
+
+        pub fn unset(&self, handle: &Handle) {
+            handle.unset_lasting(self.key);
+        }
+
+        pub fn has(&self, handle: &Handle) -> bool {
+            handle.has_lasting(self.key)
+        }
+    }
+
+    /// A lasting value that reads as something else when it is absent.
+    pub struct Defaulted<T> {
+        value: Optional<T>,
         default: fn() -> T,
-        change: impl Fn(&mut T) + Send + 'static,
-    ) {
-        handle.update(key, move |value: &mut Option<T>| {
-            change(value.get_or_insert_with(default));
-        });
     }
 
-    pub fn unset(handle: &Handle, key: &'static str) {
-        handle.unset_lasting(key);
+    pub const fn defaulted<T: SessionValue>(key: &'static str, default: fn() -> T) -> Defaulted<T> {
+        Defaulted {
+            value: optional(key),
+            default,
+        }
     }
 
-    pub fn has(handle: &Handle, key: &'static str) -> bool {
-        handle.has_lasting(key)
+    impl<T: 'static> Defaulted<T> {
+        pub fn get(&self, handle: &Handle) -> T {
+            self.value.get(handle).unwrap_or_else(self.default)
+        }
+
+        pub fn set(&self, handle: &Handle, value: &T) {
+            self.value.set(handle, value);
+        }
+
+        pub fn update(&self, handle: &Handle, change: impl Fn(&mut T) + Send + 'static) {
+            let default = self.default;
+            self.value.update(handle, move |value| {
+                change(value.get_or_insert_with(default));
+            });
+        }
+
+        pub fn unset(&self, handle: &Handle) {
+            self.value.unset(handle);
+        }
+
+        pub fn has(&self, handle: &Handle) -> bool {
+            self.value.has(handle)
+        }
     }
 
-    pub fn flash<T: SessionValue>(
-        handle: &Handle,
+    /// A flash value.
+    pub struct Flash<T> {
         key: &'static str,
-        lifetime: FlashLifetime,
-        value: &T,
-    ) {
-        handle.flash(key, lifetime, value);
+        set: fn(&Handle, &'static str, &T),
+        take: fn(&Handle, &'static str) -> Option<T>,
+        peek: fn(&Handle, &'static str) -> Option<T>,
     }
 
-    pub fn take<T: SessionValue>(handle: &Handle, key: &'static str) -> Option<T> {
-        handle.take_flash(key)
+    pub const fn flash<T: SessionValue>(key: &'static str) -> Flash<T> {
+        Flash {
+            set: |handle, key, value| handle.flash(key, FlashLifetime::UntilRead, value),
+            ..flash_next_request(key)
+        }
     }
 
-    pub fn peek<T: SessionValue>(handle: &Handle, key: &'static str) -> Option<T> {
-        handle.peek_flash(key)
+    pub const fn flash_next_request<T: SessionValue>(key: &'static str) -> Flash<T> {
+        Flash {
+            key,
+            set: |handle, key, value| handle.flash(key, FlashLifetime::NextRequest, value),
+            take: |handle, key| handle.take_flash(key),
+            peek: |handle, key| handle.peek_flash(key),
+        }
     }
 
-    pub fn has_flash(handle: &Handle, key: &'static str) -> bool {
-        handle.has_flash(key)
-    }
+    impl<T> Flash<T> {
+        pub fn flash(&self, handle: &Handle, value: &T) {
+            (self.set)(handle, self.key, value);
+        }
 
-    pub fn keep(handle: &Handle, key: &'static str) {
-        handle.keep(key);
+        pub fn take(&self, handle: &Handle) -> Option<T> {
+            (self.take)(handle, self.key)
+        }
+
+        pub fn peek(&self, handle: &Handle) -> Option<T> {
+            (self.peek)(handle, self.key)
+        }
+
+        pub fn has(&self, handle: &Handle) -> bool {
+            handle.has_flash(self.key)
+        }
+
+        pub fn keep(&self, handle: &Handle) {
+            handle.keep(self.key);
+        }
     }
 }

@@ -41,6 +41,7 @@ pub struct Session<S: SessionSchema = Untyped> {
     accessors: S::Accessors,
 }
 
+// A public method here hides the accessor of a field of its name: the derive has to know it (`METHODS_OF_SESSION`).
 impl<S: SessionSchema> Session<S> {
     /// The session's id.
     ///

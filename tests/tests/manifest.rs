@@ -6,20 +6,39 @@ use std::process::Command;
 use serde_json::Value;
 
 fn cargo(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO")).args(arguments).output().expect("cargo runs");
-    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "cargo {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("cargo prints UTF-8")
 }
 
 /// The packages that an application with these arguments of `cargo tree` builds, as name and version.
 fn packages(arguments: &[&str]) -> Vec<(String, String)> {
-    let tree = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
+    let tree = [
+        "tree",
+        "--locked",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ];
     let listed = cargo(&[&tree, arguments].concat());
     let mut packages: Vec<_> = listed
         .lines()
         .filter_map(|line| {
             let mut words = line.split(' ');
-            Some((words.next()?.to_owned(), words.next()?.trim_start_matches('v').to_owned()))
+            Some((
+                words.next()?.to_owned(),
+                words.next()?.trim_start_matches('v').to_owned(),
+            ))
         })
         .collect();
     packages.sort();
@@ -73,12 +92,31 @@ fn a_default_build_has_one_version_of_each_crate_and_no_web_framework() {
 #[test]
 fn each_feature_brings_its_own_dependencies_alone() {
     let bare = packages(&["--package", "session", "--no-default-features"]);
-    let has = |packages: &[(String, String)], name: &str| packages.iter().any(|(known, _)| known == name);
-    for heavy in ["aes-gcm-siv", "axum-core", "tower-service", "session-derive", "syn"] {
+    let has =
+        |packages: &[(String, String)], name: &str| packages.iter().any(|(known, _)| known == name);
+    for heavy in [
+        "aes-gcm-siv",
+        "axum-core",
+        "tower-service",
+        "session-derive",
+        "syn",
+    ] {
         assert!(!has(&bare, heavy), "{heavy} comes without any feature");
     }
-    let cookie = packages(&["--package", "session", "--no-default-features", "--features", "cookie"]);
+    let cookie = packages(&[
+        "--package",
+        "session",
+        "--no-default-features",
+        "--features",
+        "cookie",
+    ]);
     assert!(has(&cookie, "aes-gcm-siv") && !has(&cookie, "axum-core"));
-    let tower = packages(&["--package", "session", "--no-default-features", "--features", "tower"]);
+    let tower = packages(&[
+        "--package",
+        "session",
+        "--no-default-features",
+        "--features",
+        "tower",
+    ]);
     assert!(has(&tower, "tower-service") && !has(&tower, "axum-core"));
 }
