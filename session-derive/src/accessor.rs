@@ -16,14 +16,17 @@ pub(crate) enum Accessor {
     Take,
     Peek,
     Keep,
+    /// The accessors of a flattened schema.
+    View,
 }
 
 impl Accessor {
     pub(crate) fn all_of(kind: &Kind) -> &'static [Accessor] {
-        use Accessor::{Flash, Get, Has, Keep, Peek, Set, Take, Unset, Update};
+        use Accessor::{Flash, Get, Has, Keep, Peek, Set, Take, Unset, Update, View};
         match kind {
             Kind::Optional | Kind::Defaulted(_) | Kind::Plain => &[Get, Set, Update, Unset, Has],
             Kind::Flash(_) => &[Flash, Take, Peek, Has, Keep],
+            Kind::Nested => &[View],
         }
     }
 
@@ -39,21 +42,25 @@ impl Accessor {
             Accessor::Take => "take",
             Accessor::Peek => "peek",
             Accessor::Keep => "keep",
+            Accessor::View => "view",
         }
     }
 
-    /// The method's name. It has the field's span, so that "go to definition" leads to the field.
-    pub(crate) fn name(self, field: &Ident) -> Ident {
+    /// The method's name. It has the span of what it is named after, so that "go to definition" leads to the field.
+    pub(crate) fn name(self, base: &Ident) -> Ident {
         match self {
             // A getter has no verb: that is the convention of Rust.
-            Accessor::Get => field.clone(),
-            _ => format_ident!("{}_{}", self.verb(), field),
+            Accessor::Get | Accessor::View => base.clone(),
+            _ => format_ident!("{}_{}", self.verb(), base),
         }
     }
 
     /// A call whose result nobody looks at was for nothing.
     pub(crate) fn only_reads(self) -> bool {
-        matches!(self, Accessor::Get | Accessor::Has | Accessor::Peek)
+        matches!(
+            self,
+            Accessor::Get | Accessor::Has | Accessor::Peek | Accessor::View
+        )
     }
 
     /// The first line of the method's documentation.
@@ -79,6 +86,7 @@ impl Accessor {
             (Accessor::Take, _) => format!("Reads `{field}` once: then it is gone."),
             (Accessor::Peek, _) => format!("Reads `{field}` and leaves it."),
             (Accessor::Keep, _) => format!("Keeps `{field}` for one more request."),
+            (Accessor::View, _) => format!("The accessors of `{field}`, a schema of its own."),
         }
     }
 }

@@ -2,7 +2,8 @@ use proc_macro2::Span;
 use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, Data, DeriveInput, Fields, Generics, Ident, Path, Type, Visibility, parse_quote,
+    Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, Visibility,
+    parse_quote,
 };
 
 use crate::accessor::Accessor;
@@ -20,11 +21,17 @@ pub(crate) struct Schema<'a> {
     pub(crate) accessors: Ident,
     /// Where the generated code finds the session crate.
     pub(crate) krate: Path,
+    /// The extractor refuses a session with a value that does not fit.
+    pub(crate) strict: bool,
     pub(crate) fields: Vec<Field<'a>>,
+    /// Every field of the struct, also what is no value of the session.
+    pub(crate) declared: Vec<&'a Ident>,
 }
 
 pub(crate) struct Field<'a> {
     pub(crate) ident: &'a Ident,
+    /// What the methods are named after: the field, or what `accessor` says.
+    pub(crate) base: Ident,
     pub(crate) vis: &'a Visibility,
     /// What the methods take over from the field: its documentation and `deprecated`.
     ///
@@ -36,7 +43,16 @@ pub(crate) struct Field<'a> {
     pub(crate) value: &'a Type,
     pub(crate) kind: Kind,
     pub(crate) key: Key,
+    pub(crate) aliases: Vec<Key>,
+    /// Of a nested schema's keys.
+    pub(crate) prefix: Option<LitStr>,
     pub(crate) into: bool,
+    /// The module that writes and reads the value.
+    pub(crate) with: Option<Path>,
+    /// In seconds.
+    pub(crate) expires_in: Option<u64>,
+    pub(crate) secret: bool,
+    pub(crate) privileged: bool,
     pub(crate) methods: Vec<Accessor>,
     /// A mistake was reported here. The methods are made, so that their callers compile, but do nothing.
     pub(crate) faulty: bool,
@@ -48,6 +64,8 @@ pub(crate) enum Kind {
     /// Reads as something else when it is absent.
     Defaulted(Fallback),
     Flash(Lifetime),
+    /// The fields of another schema.
+    Nested,
     /// None of these: refused by the check, which needs to see it.
     Plain,
 }
@@ -61,9 +79,17 @@ pub(crate) struct Key {
 impl<'a> Schema<'a> {
     pub(crate) fn parse(cx: &mut Ctxt, input: &'a DeriveInput) -> Self {
         let attrs = StructAttrs::parse(cx, &input.attrs);
-        let case = attrs.rename_all.unwrap_or(Case::Snake);
-        let fields = named_fields(cx, input)
-            .filter_map(|field| Field::parse(cx, field, case))
+        let naming = Naming {
+            prefix: attrs
+                .prefix
+                .map(|prefix| prefix.value())
+                .unwrap_or_default(),
+            case: attrs.rename_all.unwrap_or(Case::Snake),
+        };
+        let declared: Vec<_> = named_fields(cx, input).collect();
+        let fields = declared
+            .iter()
+            .filter_map(|field| Field::parse(cx, field, &naming))
             .collect();
         Self {
             ident: &input.ident,
@@ -73,7 +99,12 @@ impl<'a> Schema<'a> {
                 .accessors
                 .unwrap_or_else(|| Self::default_accessors(&input.ident)),
             krate: attrs.krate.unwrap_or_else(|| parse_quote!(::session)),
+            strict: attrs.strict,
             fields,
+            declared: declared
+                .iter()
+                .filter_map(|field| field.ident.as_ref())
+                .collect(),
         }
     }
 
@@ -83,39 +114,79 @@ impl<'a> Schema<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// `None` only for the field of a tuple struct, which has been refused already.
-    fn parse(cx: &mut Ctxt, field: &'a syn::Field, case: Case) -> Option<Self> {
+    /// `None` for a field that is skipped, and for one of a tuple struct, which has been refused already.
+    fn parse(cx: &mut Ctxt, field: &'a syn::Field, naming: &Naming) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         let known_mistakes = cx.len();
-        let attrs = FieldAttrs::parse(cx, &field.attrs);
-        let key = match &attrs.rename {
-            Some(key) => Key {
-                text: key.value(),
-                span: key.span(),
-            },
-            None => Key {
-                text: case.apply(&ident.unraw().to_string()),
-                span: ident.span(),
-            },
-        };
-        let into = attrs.into;
-        let (kind, value) = meaning(attrs, &field.ty);
+        let mut attrs = FieldAttrs::parse(cx, &field.attrs);
+        if attrs.skip {
+            return None;
+        }
+        let base = attrs.accessor.take().unwrap_or_else(|| ident.clone());
+        let (kind, value) = meaning(&mut attrs, &field.ty);
         Some(Self {
             ident,
+            base,
             vis: &field.vis,
             attrs: inherited(&field.attrs),
             declared: &field.ty,
             value,
             methods: Accessor::all_of(&kind).to_vec(),
             kind,
-            key,
-            into,
+            key: naming.key(ident, attrs.rename.as_ref()),
+            aliases: attrs.aliases.iter().map(Key::written).collect(),
+            prefix: attrs.prefix,
+            into: attrs.into,
+            with: attrs.with,
+            expires_in: attrs.expires_in,
+            secret: attrs.secret,
+            privileged: attrs.privileged,
             faulty: cx.len() > known_mistakes,
         })
     }
 
     pub(crate) fn name(&self) -> String {
         self.ident.unraw().to_string()
+    }
+
+    /// The keys that this struct itself gives: those of a nested schema are not among them.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        let own = (!self.is_nested()).then_some(&self.key);
+        own.into_iter().chain(&self.aliases)
+    }
+
+    pub(crate) fn is_nested(&self) -> bool {
+        matches!(self.kind, Kind::Nested)
+    }
+}
+
+impl Key {
+    fn written(literal: &LitStr) -> Self {
+        Self {
+            text: literal.value(),
+            span: literal.span(),
+        }
+    }
+}
+
+/// How the fields of a struct become keys.
+struct Naming {
+    prefix: String,
+    case: Case,
+}
+
+impl Naming {
+    fn key(&self, field: &Ident, rename: Option<&LitStr>) -> Key {
+        let (name, span) = match rename {
+            Some(name) => (name.value(), name.span()),
+            None => (self.case.apply(&field.unraw().to_string()), field.span()),
+        };
+        let text = match &*name {
+            // A mistake, which the check is to see.
+            "" => name,
+            name => format!("{}{name}", self.prefix),
+        };
+        Key { text, span }
     }
 }
 
@@ -167,9 +238,10 @@ fn named_fields<'a>(
 }
 
 /// What a field is, and the type of the value that is stored for it.
-fn meaning(attrs: FieldAttrs, ty: &Type) -> (Kind, &Type) {
+fn meaning<'a>(attrs: &mut FieldAttrs, ty: &'a Type) -> (Kind, &'a Type) {
     let optional = option_value(ty);
-    match (attrs.flash, attrs.default, optional) {
+    match (attrs.flash, attrs.default.take(), optional) {
+        _ if attrs.flatten => (Kind::Nested, ty),
         (Some(lifetime), _, value) => (Kind::Flash(lifetime), value.unwrap_or(ty)),
         (None, Some(fallback), _) => (Kind::Defaulted(fallback), ty),
         (None, None, Some(value)) => (Kind::Optional, value),

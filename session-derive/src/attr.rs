@@ -1,29 +1,41 @@
 use std::fmt::Display;
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::meta::ParseNestedMeta;
-use syn::parse::ParseStream;
-use syn::parse::discouraged::Speculative;
-use syn::{Attribute, Error, Expr, Ident, LitStr, Meta, Path, Result, Token, token};
+use syn::{Attribute, Error, Ident, LitStr, Meta, Path, Result};
 
 use crate::case::Case;
 use crate::ctxt::Ctxt;
 use crate::suggest::nearest;
 
+mod value;
+
 /// `#[session(…)]` above the struct.
 pub(crate) struct StructAttrs {
     pub(crate) accessors: Option<Ident>,
     pub(crate) krate: Option<Path>,
+    pub(crate) prefix: Option<LitStr>,
     pub(crate) rename_all: Option<Case>,
+    pub(crate) strict: bool,
 }
 
 /// `#[session(…)]` above a field.
 pub(crate) struct FieldAttrs {
+    pub(crate) accessor: Option<Ident>,
+    pub(crate) aliases: Vec<LitStr>,
     pub(crate) default: Option<Fallback>,
+    /// In seconds.
+    pub(crate) expires_in: Option<u64>,
     pub(crate) flash: Option<Lifetime>,
+    pub(crate) flatten: bool,
     pub(crate) into: bool,
+    pub(crate) prefix: Option<LitStr>,
+    pub(crate) privileged: bool,
     pub(crate) rename: Option<LitStr>,
+    pub(crate) secret: bool,
+    pub(crate) skip: bool,
+    pub(crate) with: Option<Path>,
 }
 
 /// What a field reads as when the session has nothing under its key.
@@ -43,44 +55,128 @@ pub(crate) enum Lifetime {
 
 impl StructAttrs {
     pub(crate) fn parse(cx: &mut Ctxt, attrs: &[Attribute]) -> Self {
-        let (mut accessors, mut krate, mut rename_all) = (Once::new(), Once::new(), Once::new());
+        let (mut accessors, mut krate, mut prefix, mut rename_all, mut strict) = (
+            Once::new(),
+            Once::new(),
+            Once::new(),
+            Once::new(),
+            Once::new(),
+        );
         for_each_session_attr(cx, attrs, Place::Struct, |name, meta| match name {
-            "accessors" => accessors.set(meta, type_name),
-            "crate" => krate.set(meta, crate_path),
-            "rename_all" => rename_all.set(meta, case),
+            "accessors" => accessors.set(meta, value::type_name),
+            "crate" => krate.set(meta, value::crate_path),
+            "prefix" => prefix.set(meta, |meta| value::string(meta, "cart_")),
+            "rename_all" => rename_all.set(meta, value::case),
+            "strict" => strict.set(meta, value::flag),
             _ => Err(unknown(Place::Struct, name, meta)),
         });
         Self {
             accessors: accessors.value,
             krate: krate.value,
+            prefix: prefix.value,
             rename_all: rename_all.value,
+            strict: strict.value.is_some(),
         }
     }
 }
 
 impl FieldAttrs {
     pub(crate) fn parse(cx: &mut Ctxt, attrs: &[Attribute]) -> Self {
-        let (mut default, mut flash, mut into, mut rename) =
-            (Once::new(), Once::new(), Once::new(), Once::new());
-        for_each_session_attr(cx, attrs, Place::Field, |name, meta| match name {
-            "default" => default.set(meta, |meta| Ok((meta.path.clone(), fallback(meta)?))),
-            "flash" => flash.set(meta, lifetime),
-            "into" => into.set(meta, flag),
-            "rename" => rename.set(meta, |meta| string(meta, "key")),
-            _ => Err(unknown(Place::Field, name, meta)),
+        let mut given = Vec::new();
+        let mut aliases = Vec::new();
+        let (mut accessor, mut rename, mut prefix) = (Once::new(), Once::new(), Once::new());
+        let (mut default, mut flash, mut expires_in) = (Once::new(), Once::new(), Once::new());
+        let (mut into, mut with) = (Once::new(), Once::new());
+        let (mut privileged, mut secret) = (Once::new(), Once::new());
+        let (mut flatten, mut skip) = (Once::new(), Once::new());
+        for_each_session_attr(cx, attrs, Place::Field, |name, meta| {
+            given.push(meta.path.clone());
+            match name {
+                "accessor" => accessor.set(meta, value::method_name),
+                "alias" => value::string(meta, "old_key").map(|key| aliases.push(key)),
+                "default" => default.set(meta, value::fallback),
+                "expires_in" => expires_in.set(meta, value::seconds),
+                "flash" => flash.set(meta, value::lifetime),
+                "flatten" => flatten.set(meta, value::flag),
+                "into" => into.set(meta, value::flag),
+                "prefix" => prefix.set(meta, |meta| value::string(meta, "auth_")),
+                "privileged" => privileged.set(meta, value::flag),
+                "rename" => rename.set(meta, |meta| value::string(meta, "key")),
+                "secret" => secret.set(meta, value::flag),
+                "skip" => skip.set(meta, value::flag),
+                "with" => with.set(meta, value::module),
+                _ => Err(unknown(Place::Field, name, meta)),
+            }
         });
-        if let (Some((default, _)), Some(_)) = (&default.value, &flash.value) {
-            cx.error(
-                default,
-                "a flash value has no default: it is absent once it is read; remove `default`",
-            );
-        }
+        exclude(cx, &given);
         Self {
-            default: default.value.map(|(_, fallback)| fallback),
+            accessor: accessor.value,
+            aliases,
+            default: default.value,
+            expires_in: expires_in.value,
             flash: flash.value,
+            flatten: flatten.value.is_some(),
             into: into.value.is_some(),
+            prefix: prefix.value,
+            privileged: privileged.value.is_some(),
             rename: rename.value,
+            secret: secret.value.is_some(),
+            skip: skip.value.is_some(),
+            with: with.value,
         }
+    }
+}
+
+/// Reports an attribute that makes no sense beside another one: one for a field, since one answer often settles the rest.
+fn exclude(cx: &mut Ctxt, given: &[Path]) {
+    let find = |name: &str| given.iter().find(|path| path.is_ident(name));
+    let beside = |allowed: &[&str]| {
+        let is_allowed = |path: &Path| allowed.iter().any(|name| path.is_ident(name));
+        // What is unknown was reported as that.
+        let is_known = |path: &Path| Place::Field.known().contains(&shown(path).as_str());
+        given
+            .iter()
+            .find(|path| is_known(path) && !is_allowed(path))
+    };
+    let mistake = if find("skip").is_some() {
+        beside(&["skip"]).map(|other| {
+            let name = shown(other);
+            (other, format!("a field that is skipped is not stored, so `{name}` says nothing; remove one of them"))
+        })
+    } else if find("flatten").is_some() {
+        beside(&["flatten", "prefix", "accessor"]).map(|other| {
+            let name = shown(other);
+            (other, format!("a flattened field is not a value but the schema of several; write `{name}` above their fields"))
+        })
+    } else if find("flash").is_some() {
+        let reasons = [
+            (
+                "default",
+                "a flash value has no default: it is absent once it is read",
+            ),
+            (
+                "expires_in",
+                "a flash value goes when it is read, or after the next request",
+            ),
+            (
+                "privileged",
+                "a flash value is for a message, and grants nothing",
+            ),
+        ];
+        reasons
+            .iter()
+            .find_map(|(name, reason)| Some((find(name)?, format!("{reason}; remove `{name}`"))))
+    } else {
+        None
+    };
+    let misplaced = find("prefix").filter(|_| find("flatten").is_none() && find("skip").is_none());
+    if let Some((path, message)) = mistake {
+        cx.error(path, message);
+    } else if let Some(path) = misplaced {
+        cx.error(
+            path,
+            "`prefix` goes with `flatten`, or above `struct`; a field's own key is given by `rename`",
+        );
     }
 }
 
@@ -94,8 +190,22 @@ enum Place {
 impl Place {
     fn known(self) -> &'static [&'static str] {
         match self {
-            Place::Struct => &["accessors", "crate", "rename_all"],
-            Place::Field => &["default", "flash", "into", "rename"],
+            Place::Struct => &["accessors", "crate", "prefix", "rename_all", "strict"],
+            Place::Field => &[
+                "accessor",
+                "alias",
+                "default",
+                "expires_in",
+                "flash",
+                "flatten",
+                "into",
+                "prefix",
+                "privileged",
+                "rename",
+                "secret",
+                "skip",
+                "with",
+            ],
         }
     }
 }
@@ -143,10 +253,10 @@ fn for_each_session_attr(
             continue;
         }
         let outcome = attr.parse_nested_meta(|meta| {
-            let outcome = read(&shown(&meta.path), &meta).and_then(|()| at_end(meta.input));
+            let outcome = read(&shown(&meta.path), &meta).and_then(|()| value::at_end(meta.input));
             if let Err(error) = outcome {
                 cx.push(error);
-                tokens_until_comma(meta.input)?;
+                value::tokens_until_comma(meta.input)?;
             }
             Ok(())
         });
@@ -156,140 +266,6 @@ fn for_each_session_attr(
             cx.push(Error::new(error.span(), message));
         }
     }
-}
-
-fn at_end(input: ParseStream) -> Result<()> {
-    if input.is_empty() || input.peek(Token![,]) {
-        return Ok(());
-    }
-    Err(input.error("attributes are separated; write a `,` before this one"))
-}
-
-fn fallback(meta: &ParseNestedMeta) -> Result<Fallback> {
-    if meta.input.peek(token::Paren) {
-        return Err(wrong(
-            &meta.path,
-            "`default` takes an expression; write `default` or `default = …`",
-        ));
-    }
-    if !meta.input.peek(Token![=]) {
-        return Ok(Fallback::Trait);
-    }
-    let expression = expression(meta.value()?)?;
-    if expression.is_empty() {
-        return Err(wrong(
-            &meta.path,
-            "the expression of `default` is missing; write `default = …`, or `default` alone",
-        ));
-    }
-    Ok(Fallback::Expr(expression))
-}
-
-fn lifetime(meta: &ParseNestedMeta) -> Result<Lifetime> {
-    const KNOWN: &str = "write `flash` (until it is read) or `flash = \"next_request\"`";
-    if !meta.input.peek(Token![=]) && !meta.input.peek(token::Paren) {
-        return Ok(Lifetime::UntilRead);
-    }
-    let value = literal(meta)
-        .ok_or_else(|| wrong(&meta.path, format!("`flash` takes no such value; {KNOWN}")))?;
-    if value.value() == "next_request" {
-        return Ok(Lifetime::NextRequest);
-    }
-    Err(wrong(
-        &value,
-        format!("unknown lifetime of a flash value; {KNOWN}"),
-    ))
-}
-
-fn flag(meta: &ParseNestedMeta) -> Result<()> {
-    if at_end(meta.input).is_ok() {
-        return Ok(());
-    }
-    let name = shown(&meta.path);
-    Err(wrong(
-        &meta.path,
-        format!("`{name}` takes no value; write `{name}` alone"),
-    ))
-}
-
-fn case(meta: &ParseNestedMeta) -> Result<Case> {
-    let name = string(meta, "camelCase")?;
-    Case::from_name(&name.value()).ok_or_else(|| {
-        let known = listed("or", &Case::names());
-        wrong(&name, format!("unknown case; write one of {known}"))
-    })
-}
-
-fn type_name(meta: &ParseNestedMeta) -> Result<Ident> {
-    let name = string(meta, "TypeName")?;
-    name.parse().map_err(|_| {
-        wrong(
-            &name,
-            "not the name of a type; write `accessors = \"TypeName\"`",
-        )
-    })
-}
-
-/// `crate = path`, and serde's `crate = "path"` too.
-fn crate_path(meta: &ParseNestedMeta) -> Result<Path> {
-    const HOW: &str = "write the path of the session crate, as in `crate = my::session`";
-    if !meta.input.peek(Token![=]) {
-        return Err(wrong(&meta.path, format!("`crate` takes a path; {HOW}")));
-    }
-    let input = meta.value()?;
-    let start = input.fork();
-    let path = match literal_of(input) {
-        Some(literal) => literal.parse_with(Path::parse_mod_style),
-        None => input.call(Path::parse_mod_style),
-    };
-    path.ok().filter(|_| at_end(input).is_ok()).ok_or_else(|| {
-        let written = tokens_until_comma(&start).unwrap_or_default();
-        wrong(written, format!("not a path; {HOW}"))
-    })
-}
-
-/// The value of `name = "text"`.
-fn string(meta: &ParseNestedMeta, example: &str) -> Result<LitStr> {
-    literal(meta).ok_or_else(|| {
-        let name = shown(&meta.path);
-        wrong(
-            &meta.path,
-            format!("`{name}` takes a string; write `{name} = \"{example}\"`"),
-        )
-    })
-}
-
-fn literal(meta: &ParseNestedMeta) -> Option<LitStr> {
-    literal_of(meta.value().ok()?)
-}
-
-fn literal_of(input: ParseStream) -> Option<LitStr> {
-    let ahead = input.fork();
-    let literal = ahead.parse().ok()?;
-    input.advance_to(&ahead);
-    Some(literal)
-}
-
-/// An expression, of which syn without `full` understands the commonest forms only.
-///
-/// The rest (arrays, blocks, `match`, …) keep their commas inside brackets, so they end at the next comma outside.
-fn expression(input: ParseStream) -> Result<TokenStream> {
-    let ahead = input.fork();
-    if let Ok(expression) = ahead.parse::<Expr>()
-        && at_end(&ahead).is_ok()
-    {
-        input.advance_to(&ahead);
-        return Ok(expression.into_token_stream());
-    }
-    tokens_until_comma(input)
-}
-
-fn tokens_until_comma(input: ParseStream) -> Result<TokenStream> {
-    let mut tokens = TokenStream::new();
-    while !input.is_empty() && !input.peek(Token![,]) {
-        tokens.extend([input.parse::<TokenTree>()?]);
-    }
-    Ok(tokens)
 }
 
 /// An attribute that is not known where it is written.

@@ -9,6 +9,8 @@ use crate::ast::{Field, Kind, Schema};
 use crate::attr::{Fallback, Lifetime};
 use crate::ty::is_string;
 
+mod keys;
+
 pub(crate) fn schema(schema: &Schema) -> TokenStream {
     let accessors = accessors(schema);
     let implementation = implementation(schema);
@@ -18,6 +20,11 @@ pub(crate) fn schema(schema: &Schema) -> TokenStream {
         #implementation
         #field_use
     }
+}
+
+/// What only a schema without a mistake needs: more errors would but echo the first.
+pub(crate) fn checks(schema: &Schema) -> TokenStream {
+    keys::duplicate_check(schema)
 }
 
 /// The type that `Session<Visitor>` dereferences to, and its methods.
@@ -53,12 +60,12 @@ fn implementation(schema: &Schema) -> TokenStream {
         ident,
         accessors,
         krate,
-        fields,
         ..
     } = schema;
     let generics = static_generics(schema.generics);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let keys = fields.iter().map(|field| &field.key.text);
+    let constants = keys::constants(schema);
+    let check = check(schema);
     let allow = allow();
     quote! {
         #allow
@@ -66,7 +73,7 @@ fn implementation(schema: &Schema) -> TokenStream {
         impl #impl_generics #krate::SessionSchema for #ident #ty_generics #where_clause {
             type Accessors = #accessors;
 
-            const KEYS: &'static [&'static ::core::primitive::str] = &[#(#keys),*];
+            #constants
 
             fn __accessors(handle: #krate::__private::Handle) -> #accessors {
                 #accessors { __handle: handle }
@@ -75,8 +82,43 @@ fn implementation(schema: &Schema) -> TokenStream {
             fn __handle(accessors: &#accessors) -> &#krate::__private::Handle {
                 &accessors.__handle
             }
+
+            #check
         }
     }
+}
+
+/// The values that have to fit: those of a strict schema, and of whatever strict one is flattened into it.
+fn check(schema: &Schema) -> Option<TokenStream> {
+    let Schema {
+        accessors, krate, ..
+    } = schema;
+    let checks = schema.fields.iter().filter(|field| !field.faulty);
+    let checks: Vec<_> = checks
+        .filter_map(|field| {
+            let ty = field.declared;
+            if field.is_nested() {
+                let prefix = keys::prefix(field);
+                return Some(quote_spanned! {located(ty)=>
+                    <#ty as #krate::SessionSchema>::__check(&handle.under(#prefix))?;
+                });
+            }
+            let constant = constant_name(field);
+            schema
+                .strict
+                .then(|| quote!(#accessors::#constant.check(handle)?;))
+        })
+        .collect();
+    (!checks.is_empty()).then(|| {
+        quote! {
+            fn __check(
+                handle: &#krate::__private::Handle,
+            ) -> ::core::result::Result<(), #krate::Error> {
+                #(#checks)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    })
 }
 
 /// The parameters of a schema, which has been refused for them: this only keeps it from being refused twice.
@@ -94,26 +136,27 @@ fn static_generics(generics: &Generics) -> Generics {
 
 /// A use of every field: nobody builds a schema or reads from one, and the compiler shall not warn about that.
 fn field_use(schema: &Schema) -> TokenStream {
-    let Schema { ident, fields, .. } = schema;
-    if fields.is_empty() {
+    let Schema {
+        ident, declared, ..
+    } = schema;
+    if declared.is_empty() {
         return TokenStream::new();
     }
-    let names = fields.iter().map(|field| field.ident);
     let allow = allow();
     quote! {
         #allow
         const _: fn(&#ident) = |schema| {
-            #(let _ = &schema.#names;)*
+            #(let _ = &schema.#declared;)*
         };
     }
 }
 
 fn methods(schema: &Schema, field: &Field) -> TokenStream {
-    let constant = (!field.faulty).then(|| constant(schema, field));
+    let constant = (!field.faulty && !field.is_nested()).then(|| constant(schema, field));
     let methods = field
         .methods
         .iter()
-        .map(|accessor| method(field, *accessor));
+        .map(|accessor| method(schema, field, *accessor));
     quote! {
         #constant
         #(#methods)*
@@ -125,47 +168,62 @@ fn methods(schema: &Schema, field: &Field) -> TokenStream {
 fn constant(schema: &Schema, field: &Field) -> TokenStream {
     let Field { value, .. } = field;
     let (krate, name) = (&schema.krate, constant_name(field));
-    let key = &field.key.text;
     let span = located(value);
     let runtime = quote_spanned!(span=> #krate::__private);
-    match &field.kind {
-        // `Plain` does not come here: it is a mistake.
-        Kind::Optional | Kind::Plain => quote_spanned! {span=>
-            const #name: #runtime::Optional<#value> = #runtime::optional::<#value>(#key);
-        },
-        Kind::Defaulted(fallback) => {
-            let fallback = match fallback {
-                Fallback::Trait => {
-                    quote_spanned!(span=> <#value as ::core::default::Default>::default)
-                }
-                Fallback::Expr(expression) => quote_spanned!(span=> || #expression),
-            };
-            quote_spanned! {span=>
-                const #name: #runtime::Defaulted<#value> =
-                    #runtime::defaulted::<#value>(#key, #fallback);
-            }
+    let place = place(field, &runtime);
+    let codec = field.with.as_ref().map(|module| {
+        quote_spanned! {located(module)=>
+            , #runtime::with::<#value>(
+                |value, writer| #module::serialize(value, writer),
+                |reader| #module::deserialize(reader),
+            )
         }
-        Kind::Flash(lifetime) => {
-            let flash = match lifetime {
-                Lifetime::UntilRead => quote_spanned!(span=> flash),
-                Lifetime::NextRequest => quote_spanned!(span=> flash_next_request),
-            };
-            quote_spanned! {span=>
-                const #name: #runtime::Flash<#value> = #runtime::#flash::<#value>(#key);
-            }
+    });
+    let (of, function, fallback) = match &field.kind {
+        // The others do not come here: `Plain` is a mistake, and `Nested` has no value of its own.
+        Kind::Optional | Kind::Plain | Kind::Nested => ("Optional", "optional", None),
+        Kind::Defaulted(fallback) => ("Defaulted", "defaulted", Some(fallback)),
+        Kind::Flash(_) => ("Flash", "flash", None),
+    };
+    let of = Ident::new(of, span);
+    let function = match codec {
+        Some(_) => Ident::new(&format!("{function}_with"), span),
+        None => Ident::new(function, span),
+    };
+    let fallback = fallback.map(|fallback| match fallback {
+        Fallback::Trait => {
+            quote_spanned!(span=> , <#value as ::core::default::Default>::default)
         }
+        Fallback::Expr(expression) => quote_spanned!(span=> , || #expression),
+    });
+    quote_spanned! {span=>
+        const #name: #runtime::#of<#value> = #runtime::#function::<#value>(#place #codec #fallback);
     }
 }
 
-fn method(field: &Field, accessor: Accessor) -> TokenStream {
+fn place(field: &Field, runtime: &TokenStream) -> TokenStream {
+    let key = &field.key.text;
+    let aliases = field.aliases.iter().map(|alias| &alias.text);
+    let aliases = (!field.aliases.is_empty()).then(|| quote!(.aliases(&[#(#aliases),*])));
+    let expires_in = field
+        .expires_in
+        .map(|seconds| quote!(.expires_in(#seconds)));
+    let secret = field.secret.then(|| quote!(.secret()));
+    let privileged = field.privileged.then(|| quote!(.privileged()));
+    let lifetime = matches!(field.kind, Kind::Flash(Lifetime::NextRequest))
+        .then(|| quote!(.for_next_request()));
+    quote!(#runtime::key(#key) #aliases #expires_in #secret #privileged #lifetime)
+}
+
+fn method(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
     let Field { vis, attrs, .. } = field;
-    let summary = accessor.summary(&field.name(), &field.kind);
+    let summary = accessor.summary(&field.base.unraw().to_string(), &field.kind);
     let must_use = accessor.only_reads().then(|| quote!(#[must_use]));
-    let signature = signature(field, accessor);
+    let signature = signature(schema, field, accessor);
     let body = if field.faulty {
         quote!(::core::unreachable!())
     } else {
-        body(field, accessor)
+        body(schema, field, accessor)
     };
     quote! {
         #[doc = #summary]
@@ -178,14 +236,19 @@ fn method(field: &Field, accessor: Accessor) -> TokenStream {
     }
 }
 
-fn signature(field: &Field, accessor: Accessor) -> TokenStream {
+fn signature(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
     let Field {
         declared, value, ..
     } = field;
-    let name = accessor.name(field.ident);
+    let name = accessor.name(&field.base);
     // Located at the field, so that the compiler shows it wherever it speaks of the method.
     let span = located(field.ident);
     match accessor {
+        Accessor::View => {
+            let krate = &schema.krate;
+            let span = located(declared);
+            quote_spanned!(span=> fn #name(&self) -> <#declared as #krate::SessionSchema>::Accessors)
+        }
         Accessor::Get => quote_spanned!(span=> fn #name(&self) -> #declared),
         Accessor::Set | Accessor::Flash if takes_into(field) => {
             quote_spanned!(span=> fn #name(&self, value: impl ::core::convert::Into<#value>))
@@ -205,8 +268,14 @@ fn signature(field: &Field, accessor: Accessor) -> TokenStream {
     }
 }
 
-fn body(field: &Field, accessor: Accessor) -> TokenStream {
+fn body(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
     let Field { value, .. } = field;
+    if accessor == Accessor::View {
+        let (krate, prefix) = (&schema.krate, keys::prefix(field));
+        return quote_spanned! {located(value)=>
+            <#value as #krate::SessionSchema>::__accessors(self.__handle.under(#prefix))
+        };
+    }
     let constant = constant_name(field);
     let verb = format_ident!("{}", accessor.verb());
     let argument = match accessor {

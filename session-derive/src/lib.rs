@@ -22,6 +22,9 @@ pub fn derive_session_schema(input: TokenStream) -> TokenStream {
     valid::check(&mut cx, &mut schema);
     // A schema with mistakes is expanded all the same: its users then see the mistakes, and no echo of them.
     let mut output = expand::schema(&schema);
+    if cx.len() == 0 {
+        output.extend(expand::checks(&schema));
+    }
     output.extend(cx.into_compile_errors());
     output.into()
 }

@@ -1,5 +1,6 @@
 //! What a field's type says about itself, read from its tokens: a derive knows no more.
 
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, PathSegment, Type, TypeReference};
 
@@ -57,6 +58,55 @@ pub(crate) fn text(ty: &Type) -> String {
     })
 }
 
+/// A type's name without the modules before it, so that `model::Cart` and `Cart` are one.
+pub(crate) fn short(ty: &Type) -> String {
+    unqualified(ty.to_token_stream())
+}
+
+fn unqualified(tokens: TokenStream) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) => {
+                let inner = unqualified(group.stream());
+                words.push(match group.delimiter() {
+                    Delimiter::Parenthesis => format!("({inner})"),
+                    Delimiter::Bracket => format!("[{inner}]"),
+                    Delimiter::Brace => format!("{{{inner}}}"),
+                    Delimiter::None => inner,
+                });
+            }
+            // The first of two colons: what stands before them is where to look, not what.
+            TokenTree::Punct(colon)
+                if colon.as_char() == ':' && colon.spacing() == Spacing::Joint =>
+            {
+                tokens.next();
+                if words.last().is_some_and(|word| is_name(word)) {
+                    words.pop();
+                }
+            }
+            other => words.push(other.to_string()),
+        }
+    }
+    let mut text = String::new();
+    for word in words {
+        if text.ends_with([',', ';']) || (text.ends_with(is_of_name) && is_name(&word)) {
+            text.push(' ');
+        }
+        text.push_str(&word);
+    }
+    text
+}
+
+fn is_name(word: &str) -> bool {
+    word.chars().all(is_of_name)
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_' || letter == '#'
+}
+
 fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ungrouped(ty) {
         Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
@@ -92,7 +142,7 @@ fn ungrouped(ty: &Type) -> &Type {
 mod tests {
     use syn::{Type, parse_str};
 
-    use super::{is_string, option_value, owned, reference, text};
+    use super::{is_string, option_value, owned, reference, short, text};
 
     fn ty(source: &str) -> Type {
         parse_str(source).expect("a type")
@@ -142,6 +192,22 @@ mod tests {
         }
         for source in ["String", "Cow<'static, str>", "fn(&u8)"] {
             assert!(reference(&ty(source)).is_none(), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_short_name_is_without_the_modules() {
+        for (source, expected) in [
+            ("u64", "u64"),
+            (
+                "::std::collections::HashMap<my::Key, Vec<self::Item>>",
+                "HashMap<Key, Vec<Item>>",
+            ),
+            ("[crate::Item; 4]", "[Item; 4]"),
+            ("(a::B, C)", "(B, C)"),
+            ("Box<dyn a::B + Send>", "Box<dyn B+Send>"),
+        ] {
+            assert_eq!(short(&ty(source)), expected, "{source}");
         }
     }
 

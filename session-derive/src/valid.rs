@@ -91,14 +91,21 @@ fn check_type(cx: &mut Ctxt, field: &Field) {
                 format!("`{name}` would be absent in two ways; write `{once}`"),
             );
         }
+        Kind::Nested if optional => {
+            let schema = option_value(field.declared).map(text).unwrap_or_default();
+            cx.error(
+                field.declared,
+                format!("a flattened schema is always there, each of its values may be absent; write `{schema}`"),
+            );
+        }
         _ => {}
     }
 }
 
 fn check_key(cx: &mut Ctxt, field: &Field) {
-    if field.key.text.is_empty() {
+    for key in field.keys().filter(|key| key.text.is_empty()) {
         cx.push(syn::Error::new(
-            field.key.span,
+            key.span,
             "a key is not empty; write the name under which the value is stored",
         ));
     }
@@ -108,33 +115,51 @@ fn check_hidden(cx: &mut Ctxt, field: &Field) {
     let hidden = field
         .methods
         .iter()
-        .map(|method| method.name(field.ident))
+        .map(|method| method.name(&field.base))
         .find(|name| METHODS_OF_SESSION.contains(&name.unraw().to_string().as_str()));
     if let Some(hidden) = hidden {
-        let key = &field.key.text;
-        cx.error(
-            field.ident,
+        cx.push(syn::Error::new(
+            field.base.span(),
             format!(
                 "`{hidden}` is a method of `Session` already and would hide this one; \
-                 rename the field and keep its key by `#[session(rename = \"{key}\")]`"
+                 give the accessors another name: `#[session(accessor = \"…\")]`"
             ),
-        );
+        ));
     }
 }
 
 fn check_duplicate_keys(cx: &mut Ctxt, fields: &[Field]) {
     let mut owners: HashMap<&str, &Field> = HashMap::new();
-    for field in fields.iter().filter(|field| !field.key.text.is_empty()) {
-        let key = field.key.text.as_str();
-        if let Some(owner) = owners.get(key) {
+    let keys = fields
+        .iter()
+        .filter(|field| !field.is_nested())
+        .map(|field| (field, &field.key, false));
+    let aliases = fields
+        .iter()
+        .flat_map(|field| field.aliases.iter().map(move |key| (field, key, true)));
+    // A key of today is never the mistake when it meets a former one.
+    for (field, key, former) in keys
+        .chain(aliases)
+        .filter(|(_, key, _)| !key.text.is_empty())
+    {
+        let (text, span) = (key.text.as_str(), key.span);
+        let Some(owner) = owners.get(text) else {
+            owners.insert(text, field);
+            continue;
+        };
+        let message = if std::ptr::eq(*owner, field) {
+            format!("the key \"{text}\" is this field's already; remove the alias")
+        } else if former {
             let owner = owner.name();
-            cx.push(syn::Error::new(
-                field.key.span,
-                format!("the key \"{key}\" is taken by the field `{owner}`; give this field another: `#[session(rename = \"…\")]`"),
-            ));
+            format!("the key \"{text}\" is taken by the field `{owner}`; remove the alias")
         } else {
-            owners.insert(key, field);
-        }
+            let owner = owner.name();
+            format!(
+                "the key \"{text}\" is taken by the field `{owner}`; \
+                 give this field another: `#[session(rename = \"…\")]`"
+            )
+        };
+        cx.push(syn::Error::new(span, message));
     }
 }
 
@@ -143,10 +168,10 @@ fn check_duplicate_keys(cx: &mut Ctxt, fields: &[Field]) {
 fn check_clashes(cx: &mut Ctxt, fields: &mut [Field]) {
     let mut owners: HashMap<String, String> = HashMap::new();
     for field in fields {
-        let (name, ident) = (field.name(), field.ident);
+        let (name, base) = (field.name(), &field.base);
         let mut taken = None;
         field.methods.retain(|method: &Accessor| {
-            let made = method.name(ident).unraw().to_string();
+            let made = method.name(base).unraw().to_string();
             if let Some(owner) = owners.get(&made) {
                 taken.get_or_insert((made, owner.clone()));
                 return false;
@@ -155,14 +180,13 @@ fn check_clashes(cx: &mut Ctxt, fields: &mut [Field]) {
             true
         });
         if let Some((method, owner)) = taken {
-            let key = &field.key.text;
-            cx.error(
-                ident,
+            cx.push(syn::Error::new(
+                field.base.span(),
                 format!(
                     "`{owner}` and `{name}` both make a method `{method}`; \
-                     rename one of them and keep its key, here by `#[session(rename = \"{key}\")]`"
+                     give the accessors of one another name: `#[session(accessor = \"…\")]`"
                 ),
-            );
+            ));
         }
     }
 }

@@ -3,12 +3,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::record::{Entry, Kind, Record};
+use crate::record::{Entry, Kind, Record, Terms};
 use crate::value::{Json, Step};
 
 /// How long a flash value lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlashLifetime {
+pub(crate) enum FlashLifetime {
     /// Until it is read.
     UntilRead,
     /// Until the next request that extracts the session has ended, read or not.
@@ -52,12 +52,16 @@ struct Slot {
 #[derive(Clone)]
 enum Lasting {
     Untouched,
-    Set(Json),
+    Set(Value),
     Unset,
     /// Depends on what is stored: `seen` is the outcome for the record that this request loaded.
     Updated {
         steps: Vec<Arc<Step>>,
-        seen: Option<Json>,
+        /// Former keys of the value. It is read from the first that is there, and else from its own.
+        former: Vec<Cow<'static, str>>,
+        seen: Option<Value>,
+        /// Those of a value that the steps make of nothing.
+        terms: Terms,
         /// The loaded record has changed since `seen` was computed.
         stale: bool,
     },
@@ -68,7 +72,7 @@ enum Lasting {
 #[derive(Clone)]
 enum Flash {
     Untouched,
-    Set(Json, FlashLifetime),
+    Set(Value, FlashLifetime),
     Unset,
     /// Read: gone from the record, unless another request has put a new value there since.
     Taken,
@@ -77,10 +81,68 @@ enum Flash {
     Faulty(Error),
 }
 
-/// A value as a request sees it.
-pub(crate) enum Seen<'a> {
+/// A value that is to be stored.
+#[derive(Clone)]
+pub(crate) struct Value {
+    pub(crate) json: Json,
+    pub(crate) terms: Terms,
+}
+
+impl Value {
+    /// What becomes of a value when it is changed in place: it keeps the limit that it has, and is secret if it was.
+    pub(crate) fn changed(json: Json, before: Option<Terms>, terms: Terms) -> Self {
+        let before = before.unwrap_or_default();
+        Self {
+            json,
+            terms: Terms {
+                until: before.until.or(terms.until),
+                secret: before.secret || terms.secret,
+            },
+        }
+    }
+
+    fn entry<'a>(&'a self, key: &'a str, kind: Kind, record: Option<&Record>) -> Entry<'a> {
+        Entry {
+            key,
+            kind,
+            value: &self.json,
+            terms: Seen::changed(self, key, record).terms,
+        }
+    }
+}
+
+/// A value as a request sees it. Its terms say whether it is still there.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) text: Text<'a>,
+    pub(crate) terms: Terms,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Text<'a> {
     Changed(&'a Json),
     Stored(&'a str),
+}
+
+impl<'a> Seen<'a> {
+    /// A key that is secret in the record stays so, whoever changes its value.
+    fn changed(value: &'a Value, key: &str, record: Option<&Record>) -> Self {
+        let secret = value.terms.secret || record.is_some_and(|record| record.is_secret(key));
+        Self {
+            text: Text::Changed(&value.json),
+            terms: Terms {
+                secret,
+                ..value.terms
+            },
+        }
+    }
+
+    fn stored(entry: Entry<'a>) -> Self {
+        Self {
+            text: Text::Stored(entry.value),
+            terms: entry.terms,
+        }
+    }
 }
 
 impl Changes {
@@ -112,29 +174,26 @@ impl Changes {
     }
 
     pub(crate) fn lasting<'a>(&'a self, key: &str, record: Option<&'a Record>) -> Option<Seen<'a>> {
+        let record = self.uncleared(record);
         match self.slot(key).map(|slot| &slot.lasting) {
-            Some(Lasting::Set(json)) => Some(Seen::Changed(json)),
-            Some(Lasting::Updated { seen, .. }) => seen.as_ref().map(Seen::Changed),
+            Some(Lasting::Set(value)) => Some(Seen::changed(value, key, record)),
+            Some(Lasting::Updated { seen, .. }) => Some(Seen::changed(seen.as_ref()?, key, record)),
             Some(Lasting::Unset | Lasting::Faulty(_)) => None,
-            Some(Lasting::Untouched) | None => {
-                self.uncleared(record)?.lasting(key).map(Seen::Stored)
-            }
+            Some(Lasting::Untouched) | None => record?.lasting(key).map(Seen::stored),
         }
     }
 
     pub(crate) fn flash<'a>(&'a self, key: &str, record: Option<&'a Record>) -> Option<Seen<'a>> {
+        let record = self.uncleared(record);
         match self.slot(key).map(|slot| &slot.flash) {
-            Some(Flash::Set(json, _)) => Some(Seen::Changed(json)),
+            Some(Flash::Set(value, _)) => Some(Seen::changed(value, key, record)),
             Some(Flash::Unset | Flash::Taken | Flash::Faulty(_)) => None,
-            Some(Flash::Untouched | Flash::Kept) | None => {
-                let entry = self.uncleared(record)?.flash(key)?;
-                Some(Seen::Stored(entry.value))
-            }
+            Some(Flash::Untouched | Flash::Kept) | None => record?.flash(key).map(Seen::stored),
         }
     }
 
     /// The keys that a request sees, sorted, each once.
-    pub(crate) fn keys(&self, record: Option<&Record>) -> Vec<String> {
+    pub(crate) fn keys(&self, record: Option<&Record>, now: u64) -> Vec<String> {
         let stored = record
             .into_iter()
             .flat_map(Record::entries)
@@ -142,16 +201,20 @@ impl Changes {
         let changed = self.slots.iter().map(|slot| &*slot.key);
         let mut keys: Vec<&str> = stored
             .chain(changed)
-            .filter(|key| self.lasting(key, record).is_some() || self.flash(key, record).is_some())
+            .filter(|key| {
+                let lasting = self.lasting(key, record);
+                lasting.is_some_and(|seen| seen.terms.hold_at(now))
+                    || self.flash(key, record).is_some()
+            })
             .collect();
         keys.sort_unstable();
         keys.dedup();
         keys.into_iter().map(str::to_owned).collect()
     }
 
-    pub(crate) fn set(&mut self, key: Cow<'static, str>, value: Result<Json, Error>) {
+    pub(crate) fn set(&mut self, key: Cow<'static, str>, value: Result<Value, Error>) {
         *self.lasting_mut(key) = match value {
-            Ok(json) => Lasting::Set(json),
+            Ok(value) => Lasting::Set(value),
             Err(error) => Lasting::Faulty(error),
         };
     }
@@ -161,28 +224,49 @@ impl Changes {
     }
 
     /// Takes in a step that was run on what this request sees.
+    ///
+    /// `former` are other keys that the value may be found under, and under which it is gone afterwards; `terms` are those of
+    /// a value that there was not before.
     pub(crate) fn update(
         &mut self,
         key: Cow<'static, str>,
+        former: &[Cow<'static, str>],
         step: Arc<Step>,
-        outcome: Result<Option<Json>, Error>,
+        outcome: Result<Option<Value>, Error>,
+        terms: Terms,
     ) {
-        let depends_on_record = self.cleared.is_none();
+        let touched = |key: &Cow<'static, str>| self.slot(key).map(|slot| &slot.lasting);
+        // What this request itself has put under a former key is no longer for the record to decide.
+        let starts_here = former.iter().any(|key| {
+            !matches!(
+                touched(key),
+                None | Some(Lasting::Untouched | Lasting::Unset)
+            )
+        });
+        let depends_on_record = self.cleared.is_none() && !starts_here;
+        let unread =
+            |key: &&Cow<'static, str>| matches!(touched(key), None | Some(Lasting::Untouched));
+        let sources: Vec<_> = former.iter().filter(unread).cloned().collect();
+        for key in former {
+            self.unset_lasting(key.clone());
+        }
         let lasting = self.lasting_mut(key);
         match (outcome, &mut *lasting) {
             (Err(error), _) => *lasting = Lasting::Faulty(error),
-            (Ok(value), Lasting::Updated { steps, seen, .. }) => {
+            (Ok(value), Lasting::Updated { steps, seen, .. }) if !starts_here => {
                 steps.push(step);
                 *seen = value;
             }
             (Ok(seen), Lasting::Untouched) if depends_on_record => {
                 *lasting = Lasting::Updated {
                     steps: vec![step],
+                    former: sources,
                     seen,
+                    terms,
                     stale: false,
                 };
             }
-            (Ok(Some(json)), _) => *lasting = Lasting::Set(json),
+            (Ok(Some(value)), _) => *lasting = Lasting::Set(value),
             (Ok(None), _) => *lasting = Lasting::Unset,
         }
     }
@@ -191,10 +275,10 @@ impl Changes {
         &mut self,
         key: Cow<'static, str>,
         lifetime: FlashLifetime,
-        value: Result<Json, Error>,
+        value: Result<Value, Error>,
     ) {
         *self.flash_mut(key) = match value {
-            Ok(json) => Flash::Set(json, lifetime),
+            Ok(value) => Flash::Set(value, lifetime),
             Err(error) => Flash::Faulty(error),
         };
     }
@@ -234,7 +318,7 @@ impl Changes {
         self.stamp
     }
 
-    /// The record that `fresh` becomes. `seen` is the record that this request read.
+    /// The record that `fresh` becomes. `seen` is the record that this request read. What is past its own limit is dropped.
     ///
     /// # Errors
     ///
@@ -244,18 +328,20 @@ impl Changes {
         fresh: &Record,
         seen: Option<&Record>,
         limit: usize,
+        now: u64,
     ) -> Result<Record, Error> {
         let is_seen = seen.is_some_and(|seen| seen == fresh);
         let base = self.uncleared(Some(fresh));
-        let rerun = self.rerun(base, is_seen)?;
+        let rerun = self.rerun(base, is_seen, now)?;
         let mut entries: Vec<Entry<'_>> = Vec::with_capacity(fresh.len() + self.slots.len());
         if let Some(base) = base {
-            entries.extend(base.entries().filter(|entry| self.leaves(entry, seen)));
+            let stays = |entry: &Entry<'_>| entry.terms.hold_at(now) && self.leaves(entry, seen);
+            entries.extend(base.entries().filter(stays));
         }
         for (index, slot) in self.slots.iter().enumerate() {
             let key = &*slot.key;
             let lasting = match &slot.lasting {
-                Lasting::Set(json) => Some(json),
+                Lasting::Set(value) => Some(value),
                 Lasting::Updated { seen, .. } => match rerun.iter().find(|(at, _)| *at == index) {
                     Some((_, outcome)) => outcome.as_ref(),
                     None => seen.as_ref(),
@@ -263,18 +349,11 @@ impl Changes {
                 Lasting::Faulty(error) => return Err(error.clone()),
                 Lasting::Untouched | Lasting::Unset => None,
             };
-            entries.extend(lasting.map(|json| Entry {
-                key,
-                kind: Kind::Lasting,
-                value: json,
-            }));
+            let lasting = lasting.filter(|value| value.terms.hold_at(now));
+            entries.extend(lasting.map(|value| value.entry(key, Kind::Lasting, base)));
             match &slot.flash {
-                Flash::Set(json, lifetime) => {
-                    entries.push(Entry {
-                        key,
-                        kind: lifetime.kind(),
-                        value: json,
-                    });
+                Flash::Set(value, lifetime) => {
+                    entries.push(value.entry(key, lifetime.kind(), base));
                 }
                 Flash::Faulty(error) => return Err(error.clone()),
                 Flash::Untouched | Flash::Unset | Flash::Taken | Flash::Kept => {}
@@ -289,21 +368,35 @@ impl Changes {
         &self,
         base: Option<&Record>,
         is_seen: bool,
-    ) -> Result<Vec<(usize, Option<Json>)>, Error> {
+        now: u64,
+    ) -> Result<Vec<(usize, Option<Value>)>, Error> {
         let mut outcomes = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
-            let Lasting::Updated { steps, stale, .. } = &slot.lasting else {
+            let Lasting::Updated {
+                steps,
+                former,
+                terms,
+                stale,
+                ..
+            } = &slot.lasting
+            else {
                 continue;
             };
             if is_seen && !stale {
                 continue;
             }
-            let stored = base.and_then(|base| base.lasting(&slot.key));
-            let mut value: Option<Json> = None;
+            let mut keys = former.iter().chain([&slot.key]);
+            let stored = base.and_then(|base| {
+                keys.find_map(|key| base.lasting(key).filter(|entry| entry.terms.hold_at(now)))
+            });
+            let mut before = stored.map(|entry| entry.terms);
+            let stored = stored.map(|entry| entry.value);
+            let mut json: Option<Json> = None;
             for (turn, step) in steps.iter().enumerate() {
-                value = step.run(if turn == 0 { stored } else { value.as_deref() })?;
+                json = step.run(if turn == 0 { stored } else { json.as_deref() })?;
+                before = before.filter(|_| json.is_some());
             }
-            outcomes.push((index, value));
+            outcomes.push((index, json.map(|json| Value::changed(json, before, *terms))));
         }
         Ok(outcomes)
     }
@@ -315,7 +408,10 @@ impl Changes {
             return slot.is_none_or(|slot| matches!(slot.lasting, Lasting::Untouched));
         }
         // A flash value goes with the request that saw it; one that another request has put there since was not seen.
-        let was_seen = || seen.and_then(|seen| seen.flash(entry.key)) == Some(*entry);
+        let was_seen = || {
+            seen.and_then(|seen| seen.flash(entry.key))
+                .is_some_and(|seen| (seen.kind, seen.value) == (entry.kind, entry.value))
+        };
         match slot.map(|slot| &slot.flash) {
             Some(Flash::Set(..) | Flash::Unset | Flash::Faulty(_)) => false,
             Some(Flash::Taken) => !was_seen(),
@@ -429,9 +525,16 @@ impl fmt::Debug for Changes {
 fn check_size(entries: &[Entry<'_>], limit: usize) -> Result<(), Error> {
     /// The quotes, the colon and the comma around a key.
     const AROUND: usize = 4;
+    /// A limit, as a number of seconds.
+    const LIMIT: usize = 10;
     let bytes = entries
         .iter()
-        .map(|entry| entry.key.len() + entry.value.len() + AROUND)
+        .map(|entry| {
+            let again = entry.key.len() + AROUND;
+            let limit = entry.terms.until.map_or(0, |_| again + LIMIT);
+            let secret = if entry.terms.secret { again } else { 0 };
+            entry.key.len() + entry.value.len() + AROUND + limit + secret
+        })
         .sum();
     if bytes <= limit {
         return Ok(());
@@ -461,38 +564,51 @@ mod tests {
     use super::*;
 
     const NO_LIMIT: usize = usize::MAX;
+    const NOW: u64 = 1000;
 
     fn record(entries: &[(&str, Kind, &str)]) -> Record {
-        let entries = entries
-            .iter()
-            .map(|&(key, kind, value)| Entry { key, kind, value });
+        let terms = Terms::default();
+        let entries = entries.iter().map(|&(key, kind, value)| Entry {
+            key,
+            kind,
+            value,
+            terms,
+        });
         Record::of(0, &mut entries.collect())
     }
 
-    fn json(text: &str) -> Json {
-        text.into()
+    fn json(text: &str) -> Value {
+        Value {
+            json: text.into(),
+            terms: Terms::default(),
+        }
+    }
+
+    fn lasting<'a>(record: &'a Record, key: &str) -> Option<&'a str> {
+        record.lasting(key).map(|entry| entry.value)
     }
 
     /// Counts up from whatever number is there.
     fn count(changes: &mut Changes, seen: &Record) {
-        let step = Step::new(|stored| {
+        let step = Arc::new(Step::new(|stored| {
             let number: u32 = stored.map_or(0, |text| text.parse().unwrap());
             Ok(Some((number + 1).to_string().into()))
-        });
+        }));
         let outcome = step.run(
             changes
                 .lasting("n", Some(seen))
-                .map(|seen| match seen {
-                    Seen::Changed(json) => json.to_string(),
-                    Seen::Stored(json) => json.to_owned(),
+                .map(|seen| match seen.text {
+                    Text::Changed(json) => json.to_string(),
+                    Text::Stored(json) => json.to_owned(),
                 })
                 .as_deref(),
         );
-        changes.update("n".into(), step, outcome);
+        let outcome = outcome.map(|text| text.map(|text| json(&text)));
+        changes.update("n".into(), &[], step, outcome, Terms::default());
     }
 
     fn apply(changes: &Changes, fresh: &Record, seen: &Record) -> Record {
-        changes.apply(fresh, Some(seen), NO_LIMIT).unwrap()
+        changes.apply(fresh, Some(seen), NO_LIMIT, NOW).unwrap()
     }
 
     #[test]
@@ -512,11 +628,7 @@ mod tests {
         let mut changes = Changes::on_load(&seen);
         count(&mut changes, &seen);
         count(&mut changes, &seen);
-        let merged = |fresh| {
-            apply(&changes, &fresh, &seen)
-                .lasting("n")
-                .map(str::to_owned)
-        };
+        let merged = |fresh| lasting(&apply(&changes, &fresh, &seen), "n").map(str::to_owned);
         assert_eq!(merged(seen.clone()).as_deref(), Some("3"));
         assert_eq!(
             merged(record(&[("n", Kind::Lasting, "10")])).as_deref(),
@@ -532,7 +644,7 @@ mod tests {
         let mut set = Changes::on_load(&seen);
         set.set("n".into(), Ok(json("5")));
         count(&mut set, &seen);
-        assert_eq!(apply(&set, &fresh, &seen).lasting("n"), Some("6"));
+        assert_eq!(lasting(&apply(&set, &fresh, &seen), "n"), Some("6"));
         let mut cleared = Changes::on_load(&seen);
         cleared.clear();
         count(&mut cleared, &seen);
@@ -573,7 +685,7 @@ mod tests {
         let seen = record(&[("k", Kind::Lasting, "1"), ("k", Kind::Flash, "2")]);
         let mut changes = Changes::on_load(&seen);
         changes.unset_lasting("k".into());
-        assert_eq!(changes.keys(Some(&seen)), ["k"]);
+        assert_eq!(changes.keys(Some(&seen), NOW), ["k"]);
         assert_eq!(
             apply(&changes, &seen, &seen),
             record(&[("k", Kind::Flash, "2")])
@@ -585,7 +697,7 @@ mod tests {
         let mut changes = Changes::default();
         changes.set("k".into(), Err(Error::NotAnObject));
         assert!(changes.fault().is_some());
-        assert!(changes.apply(&record(&[]), None, NO_LIMIT).is_err());
+        assert!(changes.apply(&record(&[]), None, NO_LIMIT, NOW).is_err());
         changes.set("k".into(), Ok(json("1")));
         assert!(changes.fault().is_none());
     }
@@ -605,7 +717,7 @@ mod tests {
         changes.subtract(&written);
         assert!(!changes.touches("a") && changes.touches("b") && !changes.touches("f"));
         // Another request has counted to 10 since: of the two steps here, the one that was written is not run again.
-        assert_eq!(stored.lasting("n"), Some("2"));
+        assert_eq!(lasting(&stored, "n"), Some("2"));
         let fresh = record(&[("n", Kind::Lasting, "10")]);
         let merged = record(&[("b", Kind::Lasting, "2"), ("n", Kind::Lasting, "11")]);
         assert_eq!(apply(&changes, &fresh, &stored), merged);
@@ -623,7 +735,7 @@ mod tests {
             bytes,
             limit,
             largest,
-        }) = changes.apply(&record(&[]), None, 50)
+        }) = changes.apply(&record(&[]), None, 50, NOW)
         else {
             panic!("it was taken");
         };

@@ -3,22 +3,25 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::changes::{Changes, FlashLifetime, Seen};
+use crate::changes::{Changes, FlashLifetime, Seen, Text, Value};
 use crate::error::Error;
+use crate::expiry::{Clock as _, SystemClock, to_unix};
 use crate::id::SessionId;
 use crate::manager::Shared;
-use crate::record::Record;
+use crate::record::{Record, Terms};
+use crate::schema::Place;
 use crate::state::{State, Stored};
-use crate::value::{Json, Step, decode, encode};
+use crate::value::{Json, Step};
 
 /// One request's session, whatever the schema it is looked at through.
 ///
 /// Opaque: [`Session`](crate::Session) and the accessors that the derive makes are its interface.
 #[derive(Clone)]
-pub struct Handle(pub(crate) Arc<Core>);
+pub struct Handle {
+    pub(crate) core: Arc<Core>,
+    /// What stands before the keys of a schema's fields.
+    prefix: Cow<'static, str>,
+}
 
 pub(crate) struct Core {
     state: Mutex<State>,
@@ -54,88 +57,145 @@ impl Handle {
     }
 
     fn with(state: State) -> Self {
-        Self(Arc::new(Core {
-            state: Mutex::new(state),
-            home: OnceLock::new(),
-            turn: tokio::sync::Mutex::new(()),
-        }))
+        Self {
+            core: Arc::new(Core {
+                state: Mutex::new(state),
+                home: OnceLock::new(),
+                turn: tokio::sync::Mutex::new(()),
+            }),
+            prefix: Cow::Borrowed(""),
+        }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn home(&self) -> Option<&Arc<Shared>> {
-        self.0.home.get()
+        self.core.home.get()
     }
 
     /// Binds the session to what opened it. A session has one home for its life.
     pub(crate) fn settle(&self, home: &Arc<Shared>) {
-        self.0.home.get_or_init(|| Arc::clone(home));
+        self.core.home.get_or_init(|| Arc::clone(home));
+    }
+
+    /// The same session, with that before every key of the fields that are read and written through it.
+    ///
+    /// For the schema of a `flatten`ed field. A session's own handle has none.
+    pub fn under(&self, prefix: &'static str) -> Self {
+        let prefix = match (&*self.prefix, prefix) {
+            (_, "") => self.prefix.clone(),
+            ("", prefix) => Cow::Borrowed(prefix),
+            (outer, prefix) => Cow::Owned([outer, prefix].concat()),
+        };
+        Self {
+            core: Arc::clone(&self.core),
+            prefix,
+        }
+    }
+
+    pub(crate) fn key(&self, key: &'static str) -> Cow<'static, str> {
+        match &*self.prefix {
+            "" => Cow::Borrowed(key),
+            prefix => Cow::Owned([prefix, key].concat()),
+        }
+    }
+
+    /// The time now, in seconds since the Unix epoch, by the clock of what opened the session.
+    pub(crate) fn now(&self) -> u64 {
+        self.home().map_or_else(
+            || to_unix(SystemClock.now()),
+            |home| home.context.now_unix(),
+        )
+    }
+
+    /// The keys that the session has, sorted.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let now = self.now();
+        let state = self.state();
+        state.changes.keys(state.record(), now)
     }
 
     // Lasting values.
 
-    pub(crate) fn lasting<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let json = self.lasting_json(key)?;
-        self.decode_or_report(key, &json)
+    /// The lasting value under the target's key, or under the first former one that has any.
+    pub(crate) fn lasting(&self, target: &Target) -> Option<View> {
+        target.keys().find_map(|key| {
+            let view = {
+                let state = self.state();
+                let seen = state.changes.lasting(key, state.record())?;
+                View::of(&seen, &state)
+            };
+            self.holds(view.terms).then_some(view)
+        })
     }
 
-    pub(crate) fn lasting_json(&self, key: &str) -> Option<View> {
-        let state = self.state();
-        let seen = state.changes.lasting(key, state.record())?;
-        Some(View::of(&seen, &state))
+    fn holds(&self, terms: Terms) -> bool {
+        terms.until.is_none() || terms.hold_at(self.now())
     }
 
-    pub(crate) fn has_lasting(&self, key: &str) -> bool {
-        let state = self.state();
-        state.changes.lasting(key, state.record()).is_some()
-    }
-
-    pub(crate) fn set<T: Serialize + ?Sized>(&self, key: impl Into<Cow<'static, str>>, value: &T) {
-        let key = key.into();
-        let value = encode(&key, value);
-        self.state().change(|changes| changes.set(key, value));
-    }
-
-    pub(crate) fn unset_lasting(&self, key: impl Into<Cow<'static, str>>) {
-        let key = key.into();
+    pub(crate) fn set(&self, target: Target, json: Result<Json, Error>) {
+        let before = target.privileged.then(|| self.lasting(&target));
+        let terms = target.terms(self);
+        let is_other = before.is_some_and(|before| before.as_deref() != json.as_deref().ok());
         let mut state = self.state();
-        // What is not there needs no write to be gone.
-        if state.changes.touches(&key)
-            || state
-                .record()
-                .is_some_and(|record| record.lasting(&key).is_some())
-        {
-            state.change(|changes| changes.unset_lasting(key));
+        state.change(|changes| {
+            for key in target.former {
+                changes.unset_lasting(key);
+            }
+            changes.set(target.key, json.map(|json| Value { json, terms }));
+        });
+        if is_other {
+            state.rotate(SessionId::generate(), 0);
         }
     }
 
-    /// Runs `change` on the value as this request sees it, and again at the commit on what another request has made of it.
-    pub(crate) fn update<T>(
-        &self,
-        key: impl Into<Cow<'static, str>>,
-        change: impl Fn(&mut Option<T>) + Send + 'static,
-    ) where
-        T: Serialize + DeserializeOwned + 'static,
-    {
-        let key = key.into();
-        let step = Step::new({
-            let key = key.clone();
-            move |stored| {
-                let mut value = stored.and_then(|json| decode::<T>(&key, json).ok());
-                change(&mut value);
-                value.map(|value| encode(&key, &value)).transpose()
-            }
+    pub(crate) fn unset_lasting(&self, target: Target) {
+        let was_there = target.privileged && self.lasting(&target).is_some();
+        let mut state = self.state();
+        // What is not there needs no write to be gone.
+        let is_needed = target.keys().any(|key| {
+            let record = state.record();
+            state.changes.touches(key) || record.is_some_and(|record| record.lasting(key).is_some())
         });
+        if is_needed {
+            state.change(|changes| {
+                for key in target.former.into_iter().chain([target.key]) {
+                    changes.unset_lasting(key);
+                }
+            });
+        }
+        if was_there {
+            state.rotate(SessionId::generate(), 0);
+        }
+    }
+
+    /// Runs a step on the value as this request sees it, and again at the commit on what another request has made of it.
+    pub(crate) fn update(&self, target: Target, step: Step) {
+        let step = Arc::new(step);
+        let terms = target.terms(self);
         // The step is the user's code, so it runs outside the lock; another thread of this request may come in between.
         loop {
             let stamp = self.state().changes.stamp();
-            let seen = self.lasting_json(&key);
-            let outcome = step.run(seen.as_deref());
+            let before = self.lasting(&target);
+            let outcome = step.run(before.as_deref());
+            let is_other = outcome
+                .as_ref()
+                .map_or(true, |json| json.as_deref() != before.as_deref());
+            let had = before.as_ref().map(|before| before.terms);
             let mut state = self.state();
             if state.changes.stamp() == stamp {
-                state.change(|changes| changes.update(key, step, outcome));
+                let outcome = outcome.map(|json| json.map(|json| Value::changed(json, had, terms)));
+                state.change(|changes| {
+                    changes.update(target.key, &target.former, step, outcome, terms);
+                });
+                if target.privileged && is_other {
+                    state.rotate(SessionId::generate(), 0);
+                }
                 return;
             }
         }
@@ -143,69 +203,61 @@ impl Handle {
 
     // Flash values.
 
-    pub(crate) fn flash<T: Serialize + ?Sized>(
-        &self,
-        key: impl Into<Cow<'static, str>>,
-        lifetime: FlashLifetime,
-        value: &T,
-    ) {
-        let key = key.into();
-        let value = encode(&key, value);
-        self.state()
-            .change(|changes| changes.set_flash(key, lifetime, value));
+    pub(crate) fn flash(&self, target: Target, lifetime: FlashLifetime, json: Result<Json, Error>) {
+        let terms = target.terms(self);
+        self.state().change(|changes| {
+            for key in target.former {
+                changes.unset_flash(key);
+            }
+            changes.set_flash(target.key, lifetime, json.map(|json| Value { json, terms }));
+        });
     }
 
-    /// Reads a flash value and consumes it, unless it does not fit: then it stays for whoever can read it.
-    pub(crate) fn take_flash<T: DeserializeOwned>(
-        &self,
-        key: impl Into<Cow<'static, str>>,
-    ) -> Option<T> {
-        let key = key.into();
-        let json = self.flash_json(&key)?;
-        let value = self.decode_or_report(&key, &json)?;
-        self.state().change(|changes| changes.take_flash(key));
-        Some(value)
-    }
-
-    pub(crate) fn peek_flash<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let json = self.flash_json(key)?;
-        self.decode_or_report(key, &json)
-    }
-
-    pub(crate) fn flash_json(&self, key: &str) -> Option<View> {
-        let state = self.state();
-        let seen = state.changes.flash(key, state.record())?;
-        Some(View::of(&seen, &state))
-    }
-
-    pub(crate) fn has_flash(&self, key: &str) -> bool {
-        let state = self.state();
-        state.changes.flash(key, state.record()).is_some()
-    }
-
-    pub(crate) fn keep(&self, key: impl Into<Cow<'static, str>>) {
-        let key = key.into();
+    /// Consumes the flash values of a target.
+    pub(crate) fn take_flash(&self, target: &Target) {
         let mut state = self.state();
-        if state
-            .record()
-            .is_some_and(|record| record.flash(&key).is_some())
-        {
-            state.change(|changes| changes.keep(key));
+        for key in target.keys() {
+            if state.changes.flash(key, state.record()).is_some() {
+                state.change(|changes| changes.take_flash(key.clone()));
+            }
         }
     }
 
-    fn decode_or_report<T: DeserializeOwned>(&self, key: &str, json: &str) -> Option<T> {
-        match decode(key, json) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let mut state = self.state();
-                if !state.misfits.iter().any(|known| known == key) {
-                    state.misfits.push(key.to_owned());
-                    drop(state);
-                    tracing::warn!(key, %error, "session value read as absent");
-                }
-                None
+    pub(crate) fn unset_flash(&self, key: &str) {
+        let mut state = self.state();
+        if state.changes.flash(key, state.record()).is_some() {
+            state.change(|changes| changes.unset_flash(key.to_owned().into()));
+        }
+    }
+
+    pub(crate) fn peek_flash(&self, target: &Target) -> Option<View> {
+        let state = self.state();
+        let seen = target
+            .keys()
+            .find_map(|key| state.changes.flash(key, state.record()))?;
+        Some(View::of(&seen, &state))
+    }
+
+    pub(crate) fn keep(&self, target: &Target) {
+        let mut state = self.state();
+        for key in target.keys() {
+            let record = state.record();
+            if record.is_some_and(|record| record.flash(key).is_some()) {
+                state.change(|changes| changes.keep(key.clone()));
             }
+        }
+    }
+
+    /// Says once in a request that a stored value does not fit.
+    pub(crate) fn report(&self, error: &Error) {
+        let Error::Mismatch { key, .. } = error else {
+            return;
+        };
+        let mut state = self.state();
+        if !state.misfits.contains(key) {
+            state.misfits.push(key.clone());
+            drop(state);
+            tracing::warn!(key, %error, "session value read as absent");
         }
     }
 }
@@ -221,21 +273,78 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// What a change is about: a key, and what is said of its value.
+pub(crate) struct Target {
+    key: Cow<'static, str>,
+    /// Other keys that the value may be found under. A change removes what is there.
+    former: Vec<Cow<'static, str>>,
+    /// Seconds from the change on.
+    expires_in: Option<u64>,
+    secret: bool,
+    /// A change to another value gives the session another id.
+    privileged: bool,
+}
+
+impl Target {
+    /// A key without a schema.
+    pub(crate) fn key(key: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            key: key.into(),
+            former: Vec::new(),
+            expires_in: None,
+            secret: false,
+            privileged: false,
+        }
+    }
+
+    /// A schema's field.
+    pub(crate) fn field(place: &Place, handle: &Handle) -> Self {
+        Self {
+            key: handle.key(place.key),
+            former: place.aliases.iter().map(|key| handle.key(key)).collect(),
+            expires_in: place.expires_in,
+            secret: place.secret,
+            privileged: place.privileged,
+        }
+    }
+
+    /// Where the value may be, first a former key: every change through the schema empties it, so what is there now was
+    /// written later, by a version of the application that knows no other.
+    fn keys(&self) -> impl Iterator<Item = &Cow<'static, str>> {
+        self.former.iter().chain([&self.key])
+    }
+
+    fn terms(&self, handle: &Handle) -> Terms {
+        let until = |seconds| handle.now().saturating_add(seconds);
+        Terms {
+            until: self.expires_in.map(until),
+            secret: self.secret,
+        }
+    }
+}
+
 /// The JSON of a value, held apart from the session's lock.
-pub(crate) enum View {
+pub(crate) struct View {
+    source: Source,
+    pub(crate) terms: Terms,
+}
+
+enum Source {
     Changed(Json),
     Stored(Record, Range<usize>),
 }
 
 impl View {
     fn of(seen: &Seen<'_>, state: &State) -> Self {
-        match (seen, state.record()) {
-            (Seen::Stored(value), Some(record)) => {
-                Self::Stored(record.clone(), record.range_of(value))
+        let source = match (seen.text, state.record()) {
+            (Text::Stored(value), Some(record)) => {
+                Source::Stored(record.clone(), record.range_of(value))
             }
-            (Seen::Stored(value), None) => Self::Changed(Json::from(*value)),
-            (Seen::Changed(json), _) => Self::Changed(Json::clone(json)),
-        }
+            (Text::Stored(value), None) => Source::Changed(Json::from(value)),
+            (Text::Changed(json), _) => Source::Changed(Json::clone(json)),
+        };
+        let terms = seen.terms;
+        Self { source, terms }
     }
 }
 
@@ -243,9 +352,9 @@ impl Deref for View {
     type Target = str;
 
     fn deref(&self) -> &str {
-        match self {
-            Self::Changed(json) => json,
-            Self::Stored(record, range) => record.text(range.clone()),
+        match &self.source {
+            Source::Changed(json) => json,
+            Source::Stored(record, range) => record.text(range.clone()),
         }
     }
 }

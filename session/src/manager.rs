@@ -238,7 +238,7 @@ impl Shared {
     /// Lets the storage write the session, and notes what the browser is to be told.
     pub(crate) async fn save(&self, session: &Session) -> Result<(), Error> {
         let handle = session.handle();
-        let _turn = handle.0.turn.lock().await;
+        let _turn = handle.core.turn.lock().await;
         let update = self.storage.save(session, &self.context).await?;
         if update != CookieUpdate::Keep {
             handle.state().cookie_due = update;

@@ -19,8 +19,12 @@ pub(crate) const MAX_RECORD_BYTES: usize = 1 << 28;
 /// one value. When it leaves the process it is JSON, and a value that nobody changed goes back byte for byte:
 ///
 /// ```json
-/// {"format":1,"created_at":1790000000,"values":{"theme":"dark"},"flash":{"notice":"Saved."},"flash_next":{"step":2}}
+/// {"format":1,"created_at":1790000000,"values":{"theme":"dark","code":"7"},"flash":{"notice":"Saved."},"flash_next":{"step":2},
+///  "until":{"code":1790000600},"secret":["code"]}
 /// ```
+///
+/// Of a value with a limit of its own `until` tells the end, in seconds since the Unix epoch; `secret` names the keys whose
+/// values are not shown. Both are left out when they are empty.
 ///
 /// A record can also be the mark that a session ended: its id was replaced by another, or it was destroyed. A backend
 /// treats it like any other.
@@ -58,6 +62,23 @@ pub(crate) struct Entry<'a> {
     pub(crate) key: &'a str,
     pub(crate) kind: Kind,
     pub(crate) value: &'a str,
+    pub(crate) terms: Terms,
+}
+
+/// On what terms a value is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// When it is gone, whatever the session's own limits, in seconds since the Unix epoch.
+    pub(crate) until: Option<u64>,
+    /// It is not shown. Holds for a key: what lies under one is secret, or is not, as a whole.
+    pub(crate) secret: bool,
+}
+
+impl Terms {
+    /// Whether the value is still there. At its limit it is gone, as a session is.
+    pub(crate) fn hold_at(self, now: u64) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 impl Record {
@@ -81,9 +102,15 @@ impl Record {
         u64::from_le_bytes(created_at.unwrap_or_default())
     }
 
-    /// The JSON of the lasting value under a key.
-    pub(crate) fn lasting(&self, key: &str) -> Option<&str> {
+    /// The lasting value under a key.
+    pub(crate) fn lasting(&self, key: &str) -> Option<Entry<'_>> {
         self.find(key, Kind::Lasting)
+    }
+
+    /// Whether what lies under a key is not to be shown.
+    pub(crate) fn is_secret(&self, key: &str) -> bool {
+        let entry = self.lasting(key).or_else(|| self.flash(key));
+        entry.is_some_and(|entry| entry.terms.secret)
     }
 
     /// The JSON of the flash value under a key, and how long it lives.
@@ -119,9 +146,8 @@ impl Record {
         self.halves(1).map_or(0, |(entries, _)| entries as usize)
     }
 
-    fn find(&self, key: &str, kind: Kind) -> Option<&str> {
-        let index = self.search(key, kind).ok()?;
-        Some(self.entry(index)?.value)
+    fn find(&self, key: &str, kind: Kind) -> Option<Entry<'_>> {
+        self.entry(self.search(key, kind).ok()?)
     }
 
     /// The place of an entry in the index, or where it would be.
@@ -145,29 +171,30 @@ impl Record {
         if index >= self.len() {
             return None;
         }
-        let (key_start, key_len, kind) = Self::unpack(self.halves(HEADER_WORDS + index)?);
+        let (key_start, mark) = self.halves(HEADER_WORDS + index)?;
         let end = match self.halves(HEADER_WORDS + index + 1) {
-            Some(next) if index + 1 < self.len() => Self::unpack(next).0,
+            Some((next_start, _)) if index + 1 < self.len() => next_start as usize,
             _ => self.packed.len(),
         };
-        let key_end = key_start + key_len;
+        let key_start = key_start as usize;
+        let key_end = key_start + (mark & (HAS_LIMIT - 1)) as usize;
+        let limit = if mark & HAS_LIMIT == 0 { 0 } else { 8 };
+        let value_start = key_end + limit;
+        let until = self.packed.get(key_end..value_start)?.try_into();
         Some(Entry {
             key: std::str::from_utf8(self.packed.get(key_start..key_end)?).ok()?,
-            kind,
-            value: std::str::from_utf8(self.packed.get(key_end..end)?).ok()?,
+            kind: match mark >> 30 {
+                0 => Kind::Lasting,
+                1 => Kind::Flash,
+                2 => Kind::FlashNext,
+                _ => Kind::Ended,
+            },
+            value: std::str::from_utf8(self.packed.get(value_start..end)?).ok()?,
+            terms: Terms {
+                until: until.ok().map(u64::from_le_bytes),
+                secret: mark & IS_SECRET != 0,
+            },
         })
-    }
-
-    /// A word of the index: where the key starts, how long it is, and the kind.
-    fn unpack((start, key_len_and_kind): (u32, u32)) -> (usize, usize, Kind) {
-        let kind = match key_len_and_kind >> 30 {
-            0 => Kind::Lasting,
-            1 => Kind::Flash,
-            2 => Kind::FlashNext,
-            _ => Kind::Ended,
-        };
-        let key_len = key_len_and_kind & ((1 << 30) - 1);
-        (start as usize, key_len as usize, kind)
     }
 
     /// A word's low and high half.
@@ -205,27 +232,43 @@ enum State {
 
 /// The words before the index: when the session began; how many entries there are (low half) and the state (high half).
 const HEADER_WORDS: usize = 2;
+/// In a word of the index, above the length of the key: the value stands behind its limit, 8 bytes.
+const HAS_LIMIT: u32 = 1 << 28;
+/// And this: the value is not shown.
+const IS_SECRET: u32 = 1 << 29;
 
-/// Lays a record out: the header, a word for each entry in the order of key and kind, then keys and values without gaps.
+/// Lays a record out: the header, a word for each entry in the order of key and kind, then without gaps the keys, each
+/// followed by its value's limit, if it has one, and its value.
 ///
-/// The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits 32 bits and a key's length 30.
+/// The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits 32 bits and a key's length 28.
 fn pack(created_at: u64, state: State, entries: &mut Vec<Entry<'_>>) -> Record {
     entries.sort_unstable_by(|a, b| a.key.cmp(b.key).then(a.kind.cmp(&b.kind)));
-    let text: usize = entries
-        .iter()
-        .map(|entry| entry.key.len() + entry.value.len())
-        .sum();
+    for under_one_key in entries.chunk_by_mut(|a, b| a.key == b.key) {
+        let secret = under_one_key.iter().any(|entry| entry.terms.secret);
+        for entry in under_one_key {
+            entry.terms.secret = secret;
+        }
+    }
+    let bytes = |entry: &Entry<'_>| {
+        entry.key.len() + entry.value.len() + entry.terms.until.map_or(0, |_| 8)
+    };
+    let text: usize = entries.iter().map(bytes).sum();
     let mut start = (HEADER_WORDS + entries.len()) * 8;
     let mut packed = Vec::with_capacity(start + text);
     packed.extend_from_slice(&created_at.to_le_bytes());
     packed.extend_from_slice(&((state as u64) << 32 | entries.len() as u64).to_le_bytes());
     for entry in &*entries {
-        let word = (entry.kind as u64) << 62 | (entry.key.len() as u64) << 32 | start as u64;
-        packed.extend_from_slice(&word.to_le_bytes());
-        start += entry.key.len() + entry.value.len();
+        let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
+        let secret = if entry.terms.secret { IS_SECRET } else { 0 };
+        let mark = (entry.kind as u64) << 30 | entry.key.len() as u64 | u64::from(limit | secret);
+        packed.extend_from_slice(&(mark << 32 | start as u64).to_le_bytes());
+        start += bytes(entry);
     }
     for entry in &*entries {
         packed.extend_from_slice(entry.key.as_bytes());
+        if let Some(until) = entry.terms.until {
+            packed.extend_from_slice(&until.to_le_bytes());
+        }
         packed.extend_from_slice(entry.value.as_bytes());
     }
     Record {
@@ -238,7 +281,43 @@ mod tests {
     use super::*;
 
     fn entry<'a>(key: &'a str, kind: Kind, value: &'a str) -> Entry<'a> {
-        Entry { key, kind, value }
+        Entry {
+            key,
+            kind,
+            value,
+            terms: Terms::default(),
+        }
+    }
+
+    #[test]
+    fn a_record_keeps_the_terms_of_its_values() {
+        let terms = Terms {
+            until: Some(u64::MAX),
+            secret: true,
+        };
+        let code = Entry {
+            terms,
+            ..entry("code", Kind::Lasting, "1")
+        };
+        let mut entries = vec![
+            entry("code", Kind::Flash, "2"),
+            code,
+            entry("theme", Kind::Lasting, "3"),
+        ];
+        let record = Record::of(7, &mut entries);
+        assert_eq!(record.lasting("code"), Some(code));
+        assert_eq!(
+            record.lasting("theme"),
+            Some(entry("theme", Kind::Lasting, "3"))
+        );
+        let flash = record.flash("code").unwrap();
+        assert!(flash.terms.secret, "a key is secret as a whole");
+        assert_eq!((flash.value, flash.terms.until), ("2", None));
+        assert!(record.is_secret("code") && !record.is_secret("theme"));
+        assert_eq!(
+            Record::from_json(record.to_json().as_bytes()).unwrap(),
+            record
+        );
     }
 
     #[test]
@@ -252,8 +331,11 @@ mod tests {
         let record = Record::of(7, &mut entries);
         assert_eq!(record.created_at_unix(), 7);
         assert_eq!(record.len(), 4);
-        assert_eq!(record.lasting("theme"), Some(r#""dark""#));
-        assert_eq!(record.lasting("a"), Some("null"));
+        assert_eq!(
+            record.lasting("theme").map(|entry| entry.value),
+            Some(r#""dark""#)
+        );
+        assert_eq!(record.lasting("a").map(|entry| entry.value), Some("null"));
         assert_eq!(record.lasting("notice"), None);
         assert_eq!(
             record.flash("theme"),

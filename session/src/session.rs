@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::changes::{Changes, FlashLifetime};
 use crate::error::Error;
 use crate::expiry::{Clock as _, Expiry, SystemClock, from_unix, to_unix, whole_seconds};
-use crate::handle::{Handle, View};
+use crate::handle::{Handle, Target, View};
 use crate::id::SessionId;
 use crate::schema::{SessionSchema, Untyped};
 use crate::state::Fate;
-use crate::value::decode;
+use crate::value::{Step, decode, encode};
 
 /// One request's session, through the accessors of the schema `S`, or by key as `Session` alone.
 ///
@@ -58,8 +58,7 @@ impl<S: SessionSchema> Session<S> {
 
     /// Whether the session has no key, neither lasting nor flash.
     pub fn is_empty(&self) -> bool {
-        let state = self.handle().state();
-        state.changes.keys(state.record()).is_empty()
+        self.handle().keys().is_empty()
     }
 
     /// Whether the commit has something to write: a change, a new id or a destroyed session.
@@ -87,7 +86,7 @@ impl<S: SessionSchema> Session<S> {
     /// What is stored, for a stored session; for a new one what a commit now would store.
     pub fn expires_at(&self) -> SystemTime {
         let handle = self.handle();
-        let now = self.now();
+        let now = handle.now();
         let expiry = handle
             .home()
             .map_or_else(Expiry::default, |home| home.context.expiry());
@@ -117,7 +116,7 @@ impl<S: SessionSchema> Session<S> {
     /// assert!(!session.is_destroyed());
     /// ```
     pub fn destroy(&self) {
-        let now = self.now();
+        let now = self.handle().now();
         self.handle().state().destroy(SessionId::generate(), now);
     }
 
@@ -196,13 +195,6 @@ impl<S: SessionSchema> Session<S> {
     pub(crate) fn handle(&self) -> &Handle {
         S::__handle(&self.accessors)
     }
-
-    fn now(&self) -> u64 {
-        self.handle().home().map_or_else(
-            || to_unix(SystemClock.now()),
-            |home| home.context.now_unix(),
-        )
-    }
 }
 
 /// The dynamic core: every key by name.
@@ -247,7 +239,8 @@ impl Session {
         };
         let session = Self::new();
         for (key, value) in data {
-            session.handle().set(key, &value);
+            let json = encode(&key, &value);
+            session.handle().set(Target::key(key), json);
         }
         Ok(session)
     }
@@ -258,17 +251,15 @@ impl Session {
     ///
     /// [`Error::Mismatch`] when the value is not a `T`. It stays where it is, a flash value unread.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let handle = self.handle();
-        if let Some(json) = handle.lasting_json(key) {
+        let (handle, target) = (self.handle(), Target::key(key.to_owned()));
+        if let Some(json) = handle.lasting(&target) {
             return decode(key, &json).map(Some);
         }
-        let Some(json) = handle.flash_json(key) else {
+        let Some(json) = handle.peek_flash(&target) else {
             return Ok(None);
         };
         let value = decode(key, &json)?;
-        handle
-            .state()
-            .change(|changes| changes.take_flash(key.to_owned().into()));
+        handle.take_flash(&target);
         Ok(Some(value))
     }
 
@@ -283,7 +274,8 @@ impl Session {
 
     /// Sets a lasting value. A value that cannot be written as JSON makes the commit fail.
     pub fn set(&self, key: &str, value: impl Serialize) {
-        self.handle().set(key.to_owned(), &value);
+        self.handle()
+            .set(Target::key(key.to_owned()), encode(key, &value));
     }
 
     /// Changes a lasting value as one atomic step: `change` gets what is there, or `None`, and leaves what is to be there.
@@ -306,55 +298,62 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + 'static,
     {
-        self.handle().update(key.to_owned(), change);
+        let step = {
+            let key = key.to_owned();
+            Step::new(move |stored| {
+                let mut value = stored.and_then(|json| decode::<T>(&key, json).ok());
+                change(&mut value);
+                value.map(|value| encode(&key, &value)).transpose()
+            })
+        };
+        self.handle().update(Target::key(key.to_owned()), step);
     }
 
     /// Whether there is a value under a key, lasting or flash.
     pub fn has(&self, key: &str) -> bool {
-        self.handle().has_lasting(key) || self.handle().has_flash(key)
+        self.view(key).is_some()
     }
 
     /// Removes what is under a key, lasting and flash.
     pub fn unset(&self, key: &str) {
-        let handle = self.handle();
-        handle.unset_lasting(key.to_owned());
-        if handle.has_flash(key) {
-            handle
-                .state()
-                .change(|changes| changes.unset_flash(key.to_owned().into()));
-        }
+        self.handle().unset_lasting(Target::key(key.to_owned()));
+        self.handle().unset_flash(key);
     }
 
     /// Sets a flash value that stays until it is read.
     pub fn flash(&self, key: &str, value: impl Serialize) {
-        self.handle()
-            .flash(key.to_owned(), FlashLifetime::UntilRead, &value);
+        let (target, json) = (Target::key(key.to_owned()), encode(key, &value));
+        self.handle().flash(target, FlashLifetime::UntilRead, json);
     }
 
     /// Sets a flash value for the next request that extracts the session: after it the value is gone, read or not.
     pub fn flash_next(&self, key: &str, value: impl Serialize) {
+        let (target, json) = (Target::key(key.to_owned()), encode(key, &value));
         self.handle()
-            .flash(key.to_owned(), FlashLifetime::NextRequest, &value);
+            .flash(target, FlashLifetime::NextRequest, json);
     }
 
     /// Keeps a stored flash value that this request has read, or that would go with it, for one more request.
     pub fn keep(&self, key: &str) {
-        self.handle().keep(key.to_owned());
+        self.handle().keep(&Target::key(key.to_owned()));
     }
 
     /// The keys that the session has, lasting and flash, sorted.
     pub fn keys(&self) -> Vec<String> {
-        let state = self.handle().state();
-        state.changes.keys(state.record())
+        self.handle().keys()
     }
 
     /// What the session holds, as a JSON object: each of its [`keys`](Self::keys) with its value. Consumes no flash value.
     ///
-    /// It shows whatever the application has stored: it is for inspection, not for logs.
+    /// It shows whatever the application has stored: it is for inspection, not for logs. In place of a value that a schema
+    /// has stored as `#[session(secret)]` it shows `"[redacted]"`.
     pub fn data(&self) -> Value {
         let value = |key: &String| {
-            self.view(key)
-                .and_then(|json| serde_json::from_str(&json).ok())
+            let view = self.view(key)?;
+            if view.terms.secret {
+                return Some(Value::from("[redacted]"));
+            }
+            serde_json::from_str(&view).ok()
         };
         let entries = self.keys().into_iter().map(|key| {
             let value = value(&key).unwrap_or(Value::Null);
@@ -364,8 +363,10 @@ impl Session {
     }
 
     fn view(&self, key: &str) -> Option<View> {
-        let handle = self.handle();
-        handle.lasting_json(key).or_else(|| handle.flash_json(key))
+        let (handle, target) = (self.handle(), Target::key(key.to_owned()));
+        handle
+            .lasting(&target)
+            .or_else(|| handle.peek_flash(&target))
     }
 }
 

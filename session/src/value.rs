@@ -13,11 +13,28 @@ const MAX_DEPTH: usize = 120;
 
 /// Writes a value as it is stored.
 pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json, Error> {
+    encode_by(key, value, |value, writer| value.serialize(writer))
+}
+
+/// What a value is written to.
+pub type Writer<'a, 'b> = &'a mut serde_json::Serializer<&'b mut Vec<u8>>;
+/// What a value is read from.
+pub type Reader<'a, 'b> = &'a mut serde_json::Deserializer<serde_json::de::StrRead<'b>>;
+
+/// Writes a value as it is stored, by a function of its own.
+pub(crate) fn encode_by<T: ?Sized>(
+    key: &str,
+    value: &T,
+    write: impl FnOnce(&T, Writer<'_, '_>) -> Result<(), serde_json::Error>,
+) -> Result<Json, Error> {
     // The serializer's own message may quote the value, so it goes no further.
-    let json = serde_json::to_string(value).map_err(|_| Error::Unserializable {
+    let refused = || Error::Unserializable {
         key: key.to_owned(),
         type_name: std::any::type_name::<T>(),
-    })?;
+    };
+    let mut json = Vec::with_capacity(64);
+    write(value, &mut serde_json::Serializer::new(&mut json)).map_err(|_| refused())?;
+    let json = String::from_utf8(json).map_err(|_| refused())?;
     if depth(&json) > MAX_DEPTH {
         return Err(Error::TooDeep {
             key: key.to_owned(),
@@ -29,8 +46,19 @@ pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json
 
 /// Reads a stored value.
 pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, Error> {
+    decode_by(key, json, |reader| T::deserialize(reader))
+}
+
+/// Reads a stored value, by a function of its own.
+pub(crate) fn decode_by<T>(
+    key: &str,
+    json: &str,
+    read: impl FnOnce(Reader<'_, '_>) -> Result<T, serde_json::Error>,
+) -> Result<T, Error> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let value = read(&mut reader).and_then(|value| reader.end().map(|()| value));
     // The reader's own message may quote the value, so it goes no further.
-    serde_json::from_str(json).map_err(|_| Error::Mismatch {
+    value.map_err(|_| Error::Mismatch {
         key: key.to_owned(),
         expected: std::any::type_name::<T>(),
     })
@@ -64,8 +92,8 @@ type StepFn = dyn Fn(Option<&str>) -> Result<Option<Json>, Error> + Send;
 impl Step {
     pub(crate) fn new(
         step: impl Fn(Option<&str>) -> Result<Option<Json>, Error> + Send + 'static,
-    ) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Box::new(step))))
+    ) -> Self {
+        Self(Mutex::new(Box::new(step)))
     }
 
     pub(crate) fn run(&self, stored: Option<&str>) -> Result<Option<Json>, Error> {

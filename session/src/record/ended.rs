@@ -4,7 +4,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 use crate::id::{SessionId, StorageKey};
-use crate::record::{Entry, Kind, Record, State, pack};
+use crate::record::{Entry, Kind, Record, State, Terms, pack};
 
 /// The mark that a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,12 @@ impl Record {
         let kind = Kind::Ended;
         let mut entries = entries
             .into_iter()
-            .map(|(key, value)| Entry { key, kind, value })
+            .map(|(key, value)| Entry {
+                key,
+                kind,
+                value,
+                terms: Terms::default(),
+            })
             .collect();
         pack(created_at, State::Ended, &mut entries)
     }
@@ -88,14 +93,14 @@ impl Record {
             return Some(Ended::Destroyed);
         }
         let text = |key| {
-            let value = self.find(key, Kind::Ended)?;
-            serde_json::from_str::<String>(value).ok()
+            let entry = self.find(key, Kind::Ended)?;
+            serde_json::from_str::<String>(entry.value).ok()
         };
         let successor = text("successor")?.parse().ok()?;
         let forward = text("forward").and_then(|id| {
             Some(Forward {
                 padded_id: URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?,
-                until: self.find("until", Kind::Ended)?.parse().ok()?,
+                until: self.find("until", Kind::Ended)?.value.parse().ok()?,
             })
         });
         Some(Ended::Rotated(Rotated { successor, forward }))

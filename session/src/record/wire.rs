@@ -1,12 +1,13 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::StorageError;
-use crate::record::{Entry, Kind, MAX_RECORD_BYTES, Record, State, pack};
+use crate::record::{Entry, Kind, MAX_RECORD_BYTES, Record, State, Terms, pack};
 
 /// The format that is written. Every format up to it can be read.
 const FORMAT: u32 = 1;
@@ -38,6 +39,7 @@ impl Record {
                 wire.format
             )));
         }
+        let secret: BTreeSet<&str> = wire.secret.iter().map(|Key(key)| &**key).collect();
         let mut entries = Vec::new();
         let places = [
             (Kind::Lasting, &wire.values),
@@ -45,10 +47,18 @@ impl Record {
             (Kind::FlashNext, &wire.flash_next),
         ];
         for (kind, map) in places {
-            entries.extend(map.0.iter().map(|(key, value)| Entry {
-                key,
-                kind,
-                value: value.get(),
+            entries.extend(map.0.iter().map(|(key, value)| {
+                Entry {
+                    key,
+                    kind,
+                    value: value.get(),
+                    terms: Terms {
+                        until: Some(kind)
+                            .filter(|kind| *kind == Kind::Lasting)
+                            .and_then(|_| wire.until.0.get(key).copied()),
+                        secret: secret.contains(&**key),
+                    },
+                }
             }));
         }
         if let Some(ended) = &wire.ended {
@@ -58,6 +68,7 @@ impl Record {
                 key,
                 kind,
                 value: value.get(),
+                terms: Terms::default(),
             }));
         }
         let state = if wire.ended.is_some() {
@@ -107,8 +118,35 @@ impl Record {
                 json.push_str("\":{}");
             }
         }
+        self.write_terms(&mut json);
         json.push('}');
         json
+    }
+
+    fn write_terms(&self, json: &mut String) {
+        let mut first = true;
+        for entry in self.entries() {
+            let Some(until) = entry.terms.until else {
+                continue;
+            };
+            json.push_str(if first { ",\"until\":{" } else { "," });
+            first = false;
+            push_json_string(entry.key, json);
+            let _ = write!(json, ":{until}");
+        }
+        json.push_str(if first { "" } else { "}" });
+        let mut secret: Vec<&str> = self
+            .entries()
+            .filter(|entry| entry.terms.secret)
+            .map(|entry| entry.key)
+            .collect();
+        // Sorted already: a lasting and a flash value of one key stand side by side.
+        secret.dedup();
+        for (index, key) in secret.iter().enumerate() {
+            json.push_str(if index == 0 { ",\"secret\":[" } else { "," });
+            push_json_string(key, json);
+        }
+        json.push_str(if secret.is_empty() { "" } else { "]" });
     }
 }
 
@@ -131,10 +169,17 @@ struct Wire<'a> {
     flash: Map<'a>,
     flash_next: Map<'a>,
     ended: Option<Map<'a>>,
+    until: Map<'a, u64>,
+    secret: Vec<Key<'a>>,
 }
 
-#[derive(Default)]
-struct Map<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+struct Map<'a, V = &'a RawValue>(BTreeMap<Cow<'a, str>, V>);
+
+impl<V> Default for Map<'_, V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -152,6 +197,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
 
                 let (mut format, mut created_at, mut values) = (None, None, None);
                 let (mut flash, mut flash_next, mut ended) = (None, None, None);
+                let (mut until, mut secret) = (None, None);
                 while let Some(Key(field)) = map.next_key()? {
                     match &*field {
                         "format" => format = Some(map.next_value()?),
@@ -160,6 +206,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
                         "flash" => flash = Some(map.next_value()?),
                         "flash_next" => flash_next = Some(map.next_value()?),
                         "ended" => ended = Some(map.next_value()?),
+                        "until" => until = Some(map.next_value()?),
+                        "secret" => secret = Some(map.next_value()?),
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -172,6 +220,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
                     flash: flash.unwrap_or_default(),
                     flash_next: flash_next.unwrap_or_default(),
                     ended,
+                    until: until.unwrap_or_default(),
+                    secret: secret.unwrap_or_default(),
                 })
             }
         }
@@ -179,18 +229,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Map<'a, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
+        struct EntriesVisitor<V>(PhantomData<V>);
 
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Map<'de>;
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<V> {
+            type Value = Map<'de, V>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of session values")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Map<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = BTreeMap::new();
                 while let Some((Key(key), value)) = map.next_entry()? {
                     entries.insert(key, value);
@@ -198,7 +248,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
                 Ok(Map(entries))
             }
         }
-        deserializer.deserialize_map(EntriesVisitor)
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
     }
 }
 
@@ -237,14 +287,46 @@ mod tests {
     fn format_1_is_read_and_written_back_byte_for_byte() {
         let golden = include_str!("../../golden/record-v1.json").trim_end();
         let record = Record::from_json(golden.as_bytes()).unwrap();
+        let lasting = |key| record.lasting(key).map(|entry| entry.value);
         assert_eq!(record.to_json(), golden);
-        assert_eq!(record.lasting("price"), Some("1.10"));
-        assert_eq!(
-            record.lasting("cart"),
-            Some(r#"[{"title":"Dune", "count":2}]"#)
+        assert_eq!(lasting("price"), Some("1.10"));
+        assert_eq!(lasting("cart"), Some(r#"[{"title":"Dune", "count":2}]"#));
+        assert_eq!(lasting("odd \"key\"\n"), Some("null"));
+        assert!(
+            record
+                .entries()
+                .all(|entry| entry.terms == Terms::default())
         );
-        assert_eq!(record.lasting("odd \"key\"\n"), Some("null"));
         assert!(record.ended().is_none());
+    }
+
+    #[test]
+    fn format_1_with_the_terms_of_values_is_read_and_written_back_byte_for_byte() {
+        let golden = include_str!("../../golden/record-v1-terms.json").trim_end();
+        let record = Record::from_json(golden.as_bytes()).unwrap();
+        assert_eq!(record.to_json(), golden);
+        let terms = |key| record.lasting(key).map(|entry| entry.terms);
+        let (until, secret) = (Some(1_790_000_600), true);
+        assert_eq!(terms("code"), Some(Terms { until, secret }));
+        assert_eq!(
+            terms("theme"),
+            Some(Terms {
+                until: None,
+                secret: false
+            })
+        );
+        assert!(record.is_secret("answer"));
+    }
+
+    #[test]
+    fn terms_of_values_that_are_not_there_are_dropped() {
+        let json =
+            r#"{"format":1,"created_at":1,"values":{},"until":{"gone":5},"secret":["gone"]}"#;
+        let record = Record::from_json(json.as_bytes()).unwrap();
+        assert_eq!(
+            record.to_json(),
+            r#"{"format":1,"created_at":1,"values":{}}"#
+        );
     }
 
     #[test]
@@ -257,6 +339,8 @@ mod tests {
             r#"{"format":1,"created_at":1,"values":{"a":}}"#,
             r#"{"format":1,"created_at":1,"values":{}} trailing"#,
             r#"{"format":1,"created_at":1,"ended":{"successor":"hunter2"}}"#,
+            r#"{"format":1,"created_at":1,"values":{},"until":{"a":"hunter2"}}"#,
+            r#"{"format":1,"created_at":1,"values":{},"secret":"hunter2"}"#,
         ] {
             let error = Record::from_json(bad.as_bytes()).unwrap_err();
             assert!(matches!(error, StorageError::Corrupt(_)), "{bad}");

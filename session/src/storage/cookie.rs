@@ -94,7 +94,7 @@ impl SessionStorage for CookieStorage {
         };
         let record = snapshot
             .changes
-            .apply(&seen, Some(&seen), context.max_record_bytes())?;
+            .apply(&seen, Some(&seen), context.max_record_bytes(), now)?;
         let expires_at = expiry.deadline(snapshot.created_at, now);
         let moves = snapshot.stored.as_ref().is_some_and(|stored| {
             snapshot.resend

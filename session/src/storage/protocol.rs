@@ -321,7 +321,13 @@ impl<B: Backend> Writer<'_, B> {
     }
 
     fn apply(&self, changes: &Changes, fresh: &Record, seen: &Record) -> Result<Record, Error> {
-        changes.apply(fresh, Some(seen), self.context.max_record_bytes())
+        let context = self.context;
+        changes.apply(
+            fresh,
+            Some(seen),
+            context.max_record_bytes(),
+            context.now_unix(),
+        )
     }
 
     fn deadline(&self, record: &Record) -> u64 {

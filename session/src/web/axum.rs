@@ -22,6 +22,7 @@ impl<S: SessionSchema, T: Sync> FromRequestParts<T> for Session<S> {
             .session(&parts.headers)
             .await
             .map_err(Rejection::Unavailable)?;
+        S::__check(session.handle()).map_err(Rejection::Mismatch)?;
         Ok(session.schema())
     }
 }
@@ -36,6 +37,10 @@ pub enum Rejection {
     MissingLayer,
     /// The session could not be loaded. 503: nothing was overwritten, and the same request may go through later.
     Unavailable(Error),
+    /// The session holds a value that does not fit a `#[session(strict)]` schema. 500: the request is in order, and sending it
+    /// again helps as little as logging in; what is stored and the program that reads it have to be brought together.
+    /// Nothing is stored and no flash value is consumed, as after every 5xx.
+    Mismatch(Error),
 }
 
 impl fmt::Display for Rejection {
@@ -46,6 +51,7 @@ impl fmt::Display for Rejection {
             }
             Self::Unavailable(Error::Random(_)) => "no session can be opened for lack of random numbers; try again later",
             Self::Unavailable(_) => "the session storage is unavailable; try again later",
+            Self::Mismatch(_) => "the session holds a value that does not fit its schema",
         })
     }
 }
@@ -54,7 +60,7 @@ impl std::error::Error for Rejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::MissingLayer => None,
-            Self::Unavailable(error) => Some(error),
+            Self::Unavailable(error) | Self::Mismatch(error) => Some(error),
         }
     }
 }
@@ -63,7 +69,7 @@ impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         tracing::error!(error = %Chain(&self), "session refused");
         let status = match self {
-            Self::MissingLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::MissingLayer | Self::Mismatch(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, self.to_string()).into_response()
