@@ -124,18 +124,18 @@ impl Handle {
 
     /// The lasting value under the target's key, or under the first former one that has any.
     pub(crate) fn lasting(&self, target: &Target) -> Option<View> {
-        target.keys().find_map(|key| {
-            let view = {
-                let state = self.state();
-                let seen = state.changes.lasting(key, state.record())?;
-                View::of(&seen, &state)
-            };
-            self.holds(view.terms).then_some(view)
-        })
+        target.keys().find_map(|key| self.lasting_at(key))
     }
 
-    fn holds(&self, terms: Terms) -> bool {
-        terms.until.is_none() || terms.hold_at(self.now())
+    pub(crate) fn lasting_at(&self, key: &str) -> Option<View> {
+        let view = {
+            let state = self.state();
+            let seen = state.changes.lasting(key, state.record())?;
+            View::of(&seen, &state)
+        };
+        // The clock may be the user's code, so it is read outside the lock, and only for a value that has a limit.
+        let holds = view.terms.until.is_none() || view.terms.hold_at(self.now());
+        holds.then_some(view)
     }
 
     pub(crate) fn set(&self, target: Target, json: Result<Json, Error>) {
@@ -231,10 +231,12 @@ impl Handle {
     }
 
     pub(crate) fn peek_flash(&self, target: &Target) -> Option<View> {
+        target.keys().find_map(|key| self.flash_at(key))
+    }
+
+    pub(crate) fn flash_at(&self, key: &str) -> Option<View> {
         let state = self.state();
-        let seen = target
-            .keys()
-            .find_map(|key| state.changes.flash(key, state.record()))?;
+        let seen = state.changes.flash(key, state.record())?;
         Some(View::of(&seen, &state))
     }
 

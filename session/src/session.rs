@@ -251,15 +251,15 @@ impl Session {
     ///
     /// [`Error::Mismatch`] when the value is not a `T`. It stays where it is, a flash value unread.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let (handle, target) = (self.handle(), Target::key(key.to_owned()));
-        if let Some(json) = handle.lasting(&target) {
+        let handle = self.handle();
+        if let Some(json) = handle.lasting_at(key) {
             return decode(key, &json).map(Some);
         }
-        let Some(json) = handle.peek_flash(&target) else {
+        let Some(json) = handle.flash_at(key) else {
             return Ok(None);
         };
         let value = decode(key, &json)?;
-        handle.take_flash(&target);
+        handle.take_flash(&Target::key(key.to_owned()));
         Ok(Some(value))
     }
 
@@ -363,10 +363,8 @@ impl Session {
     }
 
     fn view(&self, key: &str) -> Option<View> {
-        let (handle, target) = (self.handle(), Target::key(key.to_owned()));
-        handle
-            .lasting(&target)
-            .or_else(|| handle.peek_flash(&target))
+        let handle = self.handle();
+        handle.lasting_at(key).or_else(|| handle.flash_at(key))
     }
 }
 
