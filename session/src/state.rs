@@ -75,7 +75,7 @@ pub(crate) struct Doomed {
 /// # Example
 ///
 /// ```
-/// use session::CookieUpdate;
+/// use session::storage::CookieUpdate;
 ///
 /// assert_eq!(CookieUpdate::default(), CookieUpdate::Keep);
 /// ```

@@ -61,6 +61,7 @@ impl FsStorage {
         let path = folder.into();
         create_folder(&path)
             .and_then(|()| probe(&path))
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
             .map_err(StorageError::unavailable)?;
         let clock = Arc::new(SystemClock);
         Ok(Self {

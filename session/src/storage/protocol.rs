@@ -92,6 +92,7 @@ pub(super) async fn save<B: Backend>(
     match outcome {
         Outcome::Nothing => Ok(CookieUpdate::Keep),
         Outcome::Gone => {
+            tracing::debug!("session ended meanwhile; this request's changes to it are dropped");
             state.vanished(&snapshot);
             Ok(CookieUpdate::Keep)
         }
