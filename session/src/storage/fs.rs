@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::value::RawValue;
 
-use crate::error::StorageError;
+use crate::error::{Chain, StorageError};
 use crate::expiry::{Clock, SystemClock, from_unix, to_unix};
 use crate::id::{SessionId, StorageKey};
 use crate::record::Record;
@@ -126,7 +126,10 @@ impl Backend for FsStorage {
             }
             shard.write(&key, &record, 1, expires_at)?;
             if is_swept_with(&key) {
-                shard.sweep()?;
+                // The session is stored, so what goes wrong here is not the request's failure.
+                if let Err(error) = shard.sweep() {
+                    tracing::warn!(error = %Chain(&error), "expired sessions could not be removed");
+                }
             }
             Ok(Created::Done { version: 1 })
         })
