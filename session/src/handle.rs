@@ -14,6 +14,9 @@ use crate::record::Record;
 use crate::state::{State, Stored};
 use crate::value::{Json, Step, decode, encode};
 
+/// How often an update is run again because another thread of the same request got in between.
+const MAX_TURNS: u32 = 512;
+
 /// One request's session, whatever the schema it is looked at through.
 ///
 /// Opaque: [`Session`](crate::Session) and the accessors that the derive makes are its interface.
@@ -128,13 +131,14 @@ impl Handle {
                 value.map(|value| encode(&key, &value)).transpose()
             }
         });
-        // The step is the user's code, so it runs outside the lock; another thread of this request may come in between.
-        loop {
-            let stamp = self.state().changes.stamp();
+        // The step is the user's code, so it runs outside the lock; another thread of this request may come in between. The
+        // bound is for a step that itself writes to its key.
+        for turn in 1.. {
+            let stamp = self.state().changes.lasting_stamp(&key);
             let seen = self.lasting_json(&key);
             let outcome = step.run(seen.as_deref());
             let mut state = self.state();
-            if state.changes.stamp() == stamp {
+            if state.changes.lasting_stamp(&key) == stamp || turn == MAX_TURNS {
                 state.change(|changes| changes.update(key, step, outcome));
                 return;
             }

@@ -318,10 +318,13 @@ impl Session {
     pub fn unset(&self, key: &str) {
         let handle = self.handle();
         handle.unset_lasting(key.to_owned());
-        if handle.has_flash(key) {
-            handle
-                .state()
-                .change(|changes| changes.unset_flash(key.to_owned().into()));
+        let mut state = handle.state();
+        if state.changes.touches(key)
+            || state
+                .record()
+                .is_some_and(|record| record.flash(key).is_some())
+        {
+            state.change(|changes| changes.unset_flash(key.to_owned().into()));
         }
     }
 

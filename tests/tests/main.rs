@@ -3,7 +3,9 @@
 mod allocations;
 mod bookshop;
 mod browser;
+mod files;
 mod guarantees;
 mod manifest;
+mod property;
 mod secrets;
 mod support;

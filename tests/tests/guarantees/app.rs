@@ -36,6 +36,7 @@ pub(super) fn act(session: &Session, what: &str) -> Response {
             *count.get_or_insert(0) += 1;
         }),
         "flash" => session.flash(key, key),
+        "again" => session.flash(key, "again"),
         "flashnext" => session.flash_next(key, key),
         "take" => {
             let value: Option<String> = session.get(key).unwrap();

@@ -1,10 +1,13 @@
 //! G1: requests in flight together lose none of each other's changes.
 
+use axum::routing::get;
 use serde_json::json;
+use session::Session;
 use session::testing::Calls;
 use tokio::task::JoinHandle;
 
 use super::app::{self, Door};
+use super::overtake::Overtaken;
 use super::stage::Stage;
 use crate::support::client::{Answer, Client, SetCookie};
 
@@ -17,7 +20,10 @@ on_backends!(
     an_update_and_a_set_of_other_keys_both_survive,
     a_flash_value_read_by_two_requests_at_once_is_gone_after_both,
     a_flash_value_set_while_another_is_read_survives,
+    a_flash_value_set_anew_while_the_old_one_is_read_survives,
     a_write_held_at_any_storage_call_merges_with_one_that_overtakes_it,
+    updates_around_commits_by_hand_add_up,
+    a_change_made_while_a_commit_by_hand_is_under_way_is_written_by_the_next,
     parallel_first_requests_of_one_browser_begin_sessions_of_their_own,
 );
 
@@ -151,6 +157,18 @@ async fn a_flash_value_set_while_another_is_read_survives(stage: Stage) {
     assert_eq!(shown.ok(), r#"{"first":"first","other":"other"}"#);
 }
 
+async fn a_flash_value_set_anew_while_the_old_one_is_read_survives(stage: Stage) {
+    let door = Door::new();
+    let client = stored_client(&stage, &door).await;
+    client.peek("/do/flash-notice").await.ok();
+    let request = client.start("/slow/take-notice");
+    door.entered(1).await;
+    client.peek("/do/again-notice").await.ok();
+    door.open(1);
+    assert_eq!(request.await.unwrap().ok(), "notice");
+    assert_eq!(client.peek("/do/take-notice").await.ok(), "again");
+}
+
 /// Every point at which one request can be overtaken by another, for every pair of changes.
 async fn a_write_held_at_any_storage_call_merges_with_one_that_overtakes_it(stage: Stage) {
     const CHANGES: [(&str, &str); 5] = [
@@ -160,27 +178,17 @@ async fn a_write_held_at_any_storage_call_merges_with_one_that_overtakes_it(stag
         ("rotate", ""),
         ("look", ""),
     ];
-    let routes = app::routes;
     for (held, trace) in CHANGES {
-        for passed in 0.. {
-            let mut client = stage.client(routes());
+        for calls in 0.. {
+            let mut client = stage.client(app::routes());
             client.get("/do/set-first").await.ok();
-            let (slow, orders) = stage.client_beside(&client, routes());
-            let gate = orders.hold_after(passed);
-            let mut request = slow.start(&format!("/do/{held}"));
-            let early = tokio::select! {
-                () = gate.reached() => None,
-                answer = &mut request => Some(answer.unwrap()),
-            };
-            if let Some(answer) = early {
-                answer.ok();
-                assert!(passed > 0, "the load is a call");
+            let path = format!("/do/{held}");
+            let Some(request) = Overtaken::after(calls, &stage, &client, &path).await else {
                 break;
-            }
+            };
             client.get("/do/set-b").await.ok();
             client.get("/do/add-count").await.ok();
-            gate.open();
-            let answer = request.await.unwrap();
+            let answer = request.goes_on().await;
             answer.ok();
             client.take_in(&answer);
             let shown: serde_json::Value =
@@ -194,8 +202,75 @@ async fn a_write_held_at_any_storage_call_merges_with_one_that_overtakes_it(stag
                     value.clone()
                 };
             }
-            assert_eq!(shown, expected, "{held} held after {passed} calls");
+            assert_eq!(shown, expected, "{held} held after {calls} calls");
         }
+    }
+}
+
+async fn updates_around_commits_by_hand_add_up(stage: Stage) {
+    let door = Door::new();
+    let waiting = door.clone();
+    let add = async move |session: Session| {
+        waiting.pass().await;
+        for _ in 0..3 {
+            app::act(&session, "add-count");
+            app::act(&session, "add-count");
+            session.commit().await.unwrap();
+        }
+        app::act(&session, "add-count");
+    };
+    let mut client = stage.client(app::routes().route("/add", get(add)));
+    client.get("/do/set-first").await.ok();
+    for answer in overlap(&client, &door, (0..16).map(|_| "/add".to_owned())).await {
+        answer.ok();
+        answer.sets_no_cookie();
+    }
+    let expected = format!(r#"{{"count":{},"first":"first"}}"#, 16 * 7);
+    assert_eq!(client.peek("/show").await.ok(), expected);
+}
+
+async fn a_change_made_while_a_commit_by_hand_is_under_way_is_written_by_the_next(stage: Stage) {
+    let changes = [
+        "add-count",
+        "set-b",
+        "unset-a",
+        "flash-b",
+        "take-notice",
+        "clear",
+        "rotate",
+    ];
+    for what in changes {
+        let orders = stage.storage.another();
+        let gate_of = orders.clone();
+        let handler = async move |session: Session| {
+            app::act(&session, "add-count");
+            app::act(&session, "set-a");
+            let gate = gate_of.hold_after(0);
+            let (committing, ()) = tokio::join!(session.commit(), async {
+                gate.reached().await;
+                app::act(&session, what);
+                gate.open();
+            });
+            committing.unwrap();
+            session.data().to_string()
+        };
+        let mut client = stage.client_through(orders, app::routes().route("/", get(handler)));
+        client.get("/do/flash-notice").await.ok();
+        let seen = client.get("/").await;
+        assert_eq!(
+            client.peek("/show").await.ok(),
+            seen.ok(),
+            "{what}: what was seen is stored"
+        );
+        let expected = match what {
+            "add-count" => r#"{"a":"a","count":2,"notice":"notice"}"#,
+            "set-b" | "flash-b" => r#"{"a":"a","b":"b","count":1,"notice":"notice"}"#,
+            "unset-a" => r#"{"count":1,"notice":"notice"}"#,
+            "take-notice" => r#"{"a":"a","count":1}"#,
+            "clear" => "{}",
+            _ => r#"{"a":"a","count":1,"notice":"notice"}"#,
+        };
+        assert_eq!(seen.ok(), expected, "{what}");
     }
 }
 

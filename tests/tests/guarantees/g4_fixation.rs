@@ -3,14 +3,17 @@
 use session::testing::Calls;
 
 use super::app::{self, Door};
-use super::stage::Stage;
+use super::overtake::Overtaken;
+use super::stage::{IDLE, Stage};
 use crate::support::client::{Client, SetCookie};
 
 on_backends!(
     a_login_changes_the_cookie_and_the_old_one_opens_nothing,
     a_planted_session_is_worthless_after_the_login,
     a_request_in_flight_during_a_login_adds_its_change_and_gives_out_no_cookie,
+    a_touch_that_a_login_overtakes_at_any_storage_call_gives_out_no_cookie,
     a_login_held_at_any_storage_call_leaves_one_id_that_opens_the_session,
+    of_two_logins_at_once_the_later_id_opens_the_session_with_the_changes_of_both,
     an_old_id_opens_the_session_until_its_grace_ends_and_not_at_that_second,
     a_rotation_without_grace_ends_the_grace_of_the_one_before,
     ids_replaced_one_after_another_within_their_grace_all_lead_to_the_session,
@@ -104,31 +107,73 @@ async fn a_request_in_flight_during_a_login_adds_its_change_and_gives_out_no_coo
     }
 }
 
+/// A cookie with the old id would take the new one away from the browser.
+async fn a_touch_that_a_login_overtakes_at_any_storage_call_gives_out_no_cookie(stage: Stage) {
+    for what in ["look", "set-cart"] {
+        for calls in 1.. {
+            let mut client = stage.client(app::routes());
+            client.get("/do/set-cart").await.ok();
+            let before = client.clone();
+            stage.wait(IDLE / 2);
+            let path = format!("/do/{what}");
+            let Some(request) = Overtaken::after(calls, &stage, &client, &path).await else {
+                assert!(calls > 1, "what is written is a call");
+                break;
+            };
+            client.get("/do/login").await.ok();
+            // Long enough for the commit to move the deadline once more.
+            stage.wait(IDLE / 5);
+            let answer = request.goes_on().await;
+            answer.ok();
+            answer.sets_no_cookie();
+            assert_eq!(client.peek("/show").await.ok(), LOGGED_IN);
+            opens_nothing(&before).await;
+        }
+    }
+}
+
 async fn a_login_held_at_any_storage_call_leaves_one_id_that_opens_the_session(stage: Stage) {
-    for passed in 0.. {
+    for calls in 0.. {
         let mut client = stage.client(app::routes());
         client.get("/do/set-cart").await.ok();
         let before = client.clone();
-        let (slow, orders) = stage.client_beside(&client, app::routes());
-        let gate = orders.hold_after(passed);
-        let mut login = slow.start("/do/login");
-        let early = tokio::select! {
-            () = gate.reached() => None,
-            answer = &mut login => Some(answer.unwrap()),
-        };
-        if early.is_some() {
-            assert_eq!(passed, 3, "load, create, update");
+        let Some(login) = Overtaken::after(calls, &stage, &client, "/do/login").await else {
+            assert_eq!(calls, 3, "load, create, update");
             break;
-        }
+        };
         assert_eq!(
             before.peek("/show").await.ok(),
             r#"{"cart":"cart"}"#,
             "not yet replaced"
         );
-        gate.open();
-        client.take_in(&login.await.unwrap());
+        client.take_in(&login.goes_on().await);
         opens_nothing(&before).await;
         assert_eq!(client.peek("/show").await.ok(), LOGGED_IN);
+    }
+}
+
+async fn of_two_logins_at_once_the_later_id_opens_the_session_with_the_changes_of_both(
+    stage: Stage,
+) {
+    for (held, other) in [("login", "rotate"), ("rotate", "login")] {
+        for calls in 1.. {
+            let mut client = stage.client(app::routes());
+            client.get("/do/set-cart").await.ok();
+            let (before, mut slow) = (client.clone(), client.clone());
+            let path = format!("/do/{held}");
+            let Some(request) = Overtaken::after(calls, &stage, &slow, &path).await else {
+                break;
+            };
+            client.get(&format!("/do/{other}")).await.ok();
+            slow.take_in(&request.goes_on().await);
+            assert_eq!(
+                slow.peek("/show").await.ok(),
+                LOGGED_IN,
+                "{held}, after {calls} calls"
+            );
+            opens_nothing(&before).await;
+            opens_nothing(&client).await;
+        }
     }
 }
 
@@ -151,7 +196,7 @@ async fn an_old_id_opens_the_session_until_its_grace_ends_and_not_at_that_second
             ..Calls::default()
         }
     );
-    assert_eq!(answer.max_age(), super::stage::IDLE - 29, "what is left");
+    assert_eq!(answer.max_age(), IDLE - 29, "what is left");
     let same_session = late.clone();
     same_session.peek("/do/set-late").await.ok();
     assert_eq!(

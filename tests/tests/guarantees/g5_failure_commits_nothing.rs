@@ -41,6 +41,7 @@ in_the_cookie!(
     a_response_of_a_failing_handler_changes_nothing,
     a_failing_handler_of_a_new_session_stores_nothing,
     a_panic_that_is_caught_outside_of_the_layer_changes_nothing,
+    a_logout_under_a_server_error_removes_the_cookie,
     a_client_error_is_an_answer_and_is_committed,
     commit_on_server_error_commits,
 );
@@ -204,6 +205,21 @@ async fn a_goodbye_under_a_server_error_destroys_and_stores_nothing(stage: Stage
     assert_eq!(stage.records(), 0);
 }
 
+async fn a_logout_under_a_server_error_removes_the_cookie(stage: Stage) {
+    let client = with_session(&stage, failing().layer(CatchPanicLayer::new())).await;
+    for path in [
+        "/fail/500/logout",
+        "/fail/500/goodbye",
+        "/fail/panic/logout",
+    ] {
+        assert_eq!(
+            client.peek(path).await.cookie(),
+            SetCookie::Removed,
+            "{path}"
+        );
+    }
+}
+
 async fn a_client_error_is_an_answer_and_is_committed(stage: Stage) {
     let mut client = with_session(&stage, failing()).await;
     client.get("/fail/422/take-notice").await;
@@ -313,17 +329,19 @@ async fn poll_at_most<T>(polls: usize, future: impl Future<Output = T>) -> Optio
 }
 
 async fn a_request_dropped_at_any_await_leaves_all_of_a_commit_or_none(stage: Stage) {
-    // What a request does, and what the session may then be if the commit had begun.
+    // What a request does, what the session is once that is committed, and how many records it then has at least: after a
+    // login the mark under the old id and the session under the new one, which nobody was told.
     let outcomes = [
         (
             "set-key",
             r#"{"first":"first","key":"key","notice":"notice"}"#,
+            1,
         ),
-        ("take-notice", r#"{"first":"first"}"#),
-        ("login", "{}"),
-        ("logout", "{}"),
+        ("take-notice", r#"{"first":"first"}"#, 1),
+        ("login", "{}", 2),
+        ("logout", "{}", 0),
     ];
-    for (what, after) in outcomes {
+    for (what, after, left) in outcomes {
         for polls in 0.. {
             let has_left = Arc::new(AtomicBool::new(false));
             let leaving = Arc::clone(&has_left);
@@ -334,6 +352,7 @@ async fn a_request_dropped_at_any_await_leaves_all_of_a_commit_or_none(stage: St
                 leaving.store(true, Ordering::SeqCst);
                 response
             };
+            let records = stage.records();
             let whole = with_session(&stage, failing().merge(peeking())).await;
             let routes = Router::new().route("/", get(slow));
             let client = stage.client_through(Yielding(stage.storage.clone()), routes);
@@ -341,6 +360,9 @@ async fn a_request_dropped_at_any_await_leaves_all_of_a_commit_or_none(stage: St
             let answer = poll_at_most(polls, client.peek("/")).await;
             let shown = whole.peek("/peek").await.body;
             let context = format!("{what}, dropped at await {polls}");
+            if shown == after {
+                assert!(stage.records() - records >= left, "{context}: data is lost");
+            }
             if let Some(answer) = answer {
                 answer.ok();
                 assert_eq!(shown, after, "{context}");

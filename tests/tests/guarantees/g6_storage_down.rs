@@ -6,7 +6,8 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use session::testing::{Calls, Verb};
-use session::{Error, Rejection, Session};
+use session::web::Rejection;
+use session::{Error, Session};
 
 use super::app;
 use super::stage::{IDLE, Stage};

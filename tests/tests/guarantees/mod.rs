@@ -35,6 +35,7 @@ macro_rules! in_the_cookie {
 }
 
 mod app;
+mod overtake;
 mod stage;
 
 mod g10_untouched;
