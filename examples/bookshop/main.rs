@@ -67,14 +67,8 @@ async fn open_the_shop() -> Result<(), String> {
 }
 
 async fn storage_of(url: &str) -> Result<BoxStorage, String> {
-    storage::from_url(url).await.map_err(|error| {
-        // A folder is worth naming; what follows another scheme may be a password.
-        let setting = match url.strip_prefix("file:") {
-            Some(folder) => format!("SESSION_STORAGE, folder {folder}"),
-            None => "SESSION_STORAGE".to_owned(),
-        };
-        format!("{setting}: {}", causes(&error))
-    })
+    let storage = storage::from_url(url).await;
+    storage.map_err(|error| format!("SESSION_STORAGE: {}", causes(&error)))
 }
 
 fn routes(shelf: Shelf) -> Router {

@@ -38,6 +38,8 @@ pub(crate) struct Changes {
     slots: Vec<Slot>,
     /// Counts the changes, so that a commit can tell those it wrote from those made since.
     stamp: u64,
+    /// The stamp of the last commit that has begun and not been taken in.
+    under_way: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -54,19 +56,56 @@ enum Lasting {
     Untouched,
     Set(Value),
     Unset,
-    /// Depends on what is stored: `seen` is the outcome for the record that this request loaded.
+    /// Steps on what is stored, or on what this request has put there: `seen` is the outcome for what it knows.
     Updated {
+        base: Base,
         steps: Vec<Arc<Step>>,
         /// Former keys of the value. It is read from the first that is there, and else from its own.
         former: Vec<Cow<'static, str>>,
         seen: Option<Value>,
         /// Those of a value that the steps make of nothing.
         terms: Terms,
-        /// The loaded record has changed since `seen` was computed.
-        stale: bool,
     },
     /// The value cannot be stored: the commit fails.
     Faulty(Error),
+}
+
+impl Lasting {
+    /// Takes in that a commit has changed what is stored.
+    fn follow(&mut self, written: &Changes) {
+        if let Self::Updated { base, .. } = self {
+            let is_stored = !matches!(base, Base::Written(stamp) if *stamp > written.stamp);
+            if is_stored {
+                *base = Base::Stale;
+            }
+        }
+    }
+
+    /// Takes in that the steps up to here were written.
+    fn drop_steps_of(&mut self, written: &Self) {
+        let (Self::Updated { steps, .. }, Self::Updated { steps: done, .. }) = (self, written)
+        else {
+            return;
+        };
+        if steps
+            .first()
+            .zip(done.first())
+            .is_some_and(|(first, done)| Arc::ptr_eq(first, done))
+        {
+            steps.drain(..done.len().min(steps.len()));
+        }
+    }
+}
+
+/// What the steps of an update begin with.
+#[derive(Clone)]
+enum Base {
+    /// What is stored, which was the loaded record when the steps ran.
+    Loaded,
+    /// What is stored, which has changed since the steps ran.
+    Stale,
+    /// A value of this request's own, which a commit under way is writing as of this stamp.
+    Written(u64),
 }
 
 #[derive(Clone)]
@@ -152,6 +191,11 @@ impl Changes {
             ages: record.entries().any(|entry| entry.kind == Kind::FlashNext),
             ..Self::default()
         }
+    }
+
+    /// Notes that a commit of these changes begins. What comes after is kept apart from what it writes.
+    pub(crate) fn begin_commit(&mut self) {
+        self.under_way = Some(self.stamp);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -243,32 +287,56 @@ impl Changes {
                 None | Some(Lasting::Untouched | Lasting::Unset)
             )
         });
-        let depends_on_record = self.cleared.is_none() && !starts_here;
         let unread =
             |key: &&Cow<'static, str>| matches!(touched(key), None | Some(Lasting::Untouched));
-        let sources: Vec<_> = former.iter().filter(unread).cloned().collect();
+        let unread: Vec<_> = former.iter().filter(unread).cloned().collect();
         for key in former {
             self.unset_lasting(key.clone());
         }
+        let (cleared, under_way) = (self.cleared, self.under_way);
+        let is_under_way = |stamp: u64| under_way.is_some_and(|begun| stamp <= begun);
+        let before = self.slot(&key).map_or(0, |slot| slot.lasting_stamp);
         let lasting = self.lasting_mut(key);
-        match (outcome, &mut *lasting) {
-            (Err(error), _) => *lasting = Lasting::Faulty(error),
-            (Ok(value), Lasting::Updated { steps, seen, .. }) if !starts_here => {
+        let base = match &*lasting {
+            _ if starts_here => None,
+            Lasting::Updated { .. } | Lasting::Faulty(_) => None,
+            Lasting::Untouched => match cleared {
+                None => Some(Base::Loaded),
+                Some(stamp) => is_under_way(stamp).then_some(Base::Written(stamp)),
+            },
+            Lasting::Set(_) | Lasting::Unset => {
+                is_under_way(before).then_some(Base::Written(before))
+            }
+        };
+        match (outcome, &mut *lasting, base) {
+            (Err(error), ..) => *lasting = Lasting::Faulty(error),
+            (Ok(value), Lasting::Updated { steps, seen, .. }, _) if !starts_here => {
                 steps.push(step);
                 *seen = value;
             }
-            (Ok(seen), Lasting::Untouched) if depends_on_record => {
+            (Ok(seen), _, Some(base)) => {
+                // The commit under way empties the former keys: what is there afterwards is news.
+                let former = match base {
+                    Base::Written(_) => former.to_vec(),
+                    Base::Loaded | Base::Stale => unread,
+                };
                 *lasting = Lasting::Updated {
+                    base,
                     steps: vec![step],
-                    former: sources,
+                    former,
                     seen,
                     terms,
-                    stale: false,
                 };
             }
-            (Ok(Some(value)), _) => *lasting = Lasting::Set(value),
-            (Ok(None), _) => *lasting = Lasting::Unset,
+            (Ok(Some(value)), ..) => *lasting = Lasting::Set(value),
+            (Ok(None), ..) => *lasting = Lasting::Unset,
         }
+    }
+
+    /// A number that differs whenever what this request does to a key's lasting value has changed.
+    pub(crate) fn lasting_stamp(&self, key: &str) -> u64 {
+        let slot = self.slot(key).map_or(0, |slot| slot.lasting_stamp);
+        slot.max(self.cleared.unwrap_or(0))
     }
 
     pub(crate) fn set_flash(
@@ -283,13 +351,10 @@ impl Changes {
         };
     }
 
-    /// Consumes the flash value that this request sees.
+    /// Consumes the flash value that this request sees. One that it has set itself is gone, and so is the one that it
+    /// would have replaced.
     pub(crate) fn take_flash(&mut self, key: Cow<'static, str>) {
-        let flash = self.flash_mut(key);
-        *flash = match flash {
-            Flash::Set(..) => Flash::Unset,
-            _ => Flash::Taken,
-        };
+        *self.flash_mut(key) = Flash::Taken;
     }
 
     pub(crate) fn unset_flash(&mut self, key: Cow<'static, str>) {
@@ -311,11 +376,6 @@ impl Changes {
         self.cleared = Some(self.stamp);
         self.ages = false;
         self.slots.clear();
-    }
-
-    /// A number that differs whenever the changes do.
-    pub(crate) fn stamp(&self) -> u64 {
-        self.stamp
     }
 
     /// The record that `fresh` becomes. `seen` is the record that this request read. What is past its own limit is dropped.
@@ -373,17 +433,19 @@ impl Changes {
         let mut outcomes = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let Lasting::Updated {
+                base: begin,
                 steps,
                 former,
                 terms,
-                stale,
                 ..
             } = &slot.lasting
             else {
                 continue;
             };
-            if is_seen && !stale {
-                continue;
+            match begin {
+                Base::Loaded if is_seen => continue,
+                Base::Loaded | Base::Stale => {}
+                Base::Written(..) => continue,
             }
             let mut keys = former.iter().chain([&slot.key]);
             let stored = base.and_then(|base| {
@@ -429,25 +491,16 @@ impl Changes {
             self.cleared = None;
         }
         self.ages = false;
+        self.under_way = None;
         for slot in &mut self.slots {
+            slot.lasting.follow(written);
             let Some(done) = written.slot(&slot.key) else {
                 continue;
             };
             if slot.lasting_stamp == done.lasting_stamp {
                 slot.lasting = Lasting::Untouched;
-            } else if let (
-                Lasting::Updated { steps, stale, .. },
-                Lasting::Updated { steps: done, .. },
-            ) = (&mut slot.lasting, &done.lasting)
-            {
-                let is_continued = steps
-                    .first()
-                    .zip(done.first())
-                    .is_some_and(|(a, b)| Arc::ptr_eq(a, b));
-                if is_continued {
-                    steps.drain(..done.len().min(steps.len()));
-                }
-                *stale = true;
+            } else {
+                slot.lasting.drop_steps_of(&done.lasting);
             }
             if slot.flash_stamp == done.flash_stamp {
                 slot.flash = Flash::Untouched;

@@ -265,8 +265,11 @@ impl SessionCookie {
             cookie = cookie.domain(domain.as_str());
         }
         // Invariant: name, value and attributes were checked to be visible ASCII without `;`.
-        HeaderValue::try_from(cookie.build().to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static(""))
+        let mut field = HeaderValue::try_from(cookie.build().to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
+        // Its `Debug` shows no value then.
+        field.set_sensitive(true);
+        field
     }
 }
 

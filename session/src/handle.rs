@@ -13,6 +13,9 @@ use crate::schema::Place;
 use crate::state::{State, Stored};
 use crate::value::{Json, Step};
 
+/// How often an update is run again because another thread of the same request got in between.
+const MAX_TURNS: u32 = 512;
+
 /// One request's session, whatever the schema it is looked at through.
 ///
 /// Opaque: [`Session`](crate::Session) and the accessors that the derive makes are its interface.
@@ -178,9 +181,10 @@ impl Handle {
     pub(crate) fn update(&self, target: Target, step: Step) {
         let step = Arc::new(step);
         let terms = target.terms(self);
-        // The step is the user's code, so it runs outside the lock; another thread of this request may come in between.
-        loop {
-            let stamp = self.state().changes.stamp();
+        // The step is the user's code, so it runs outside the lock; another thread of this request may come in between. The
+        // bound is for a step that itself writes to its key.
+        for turn in 1.. {
+            let stamp = target.stamp(&self.state());
             let before = self.lasting(&target);
             let outcome = step.run(before.as_deref());
             let is_other = outcome
@@ -188,7 +192,7 @@ impl Handle {
                 .map_or(true, |json| json.as_deref() != before.as_deref());
             let had = before.as_ref().map(|before| before.terms);
             let mut state = self.state();
-            if state.changes.stamp() == stamp {
+            if target.stamp(&state) == stamp || turn == MAX_TURNS {
                 let outcome = outcome.map(|json| json.map(|json| Value::changed(json, had, terms)));
                 state.change(|changes| {
                     changes.update(target.key, &target.former, step, outcome, terms);
@@ -225,7 +229,8 @@ impl Handle {
 
     pub(crate) fn unset_flash(&self, key: &str) {
         let mut state = self.state();
-        if state.changes.flash(key, state.record()).is_some() {
+        let record = state.record();
+        if state.changes.touches(key) || record.is_some_and(|record| record.flash(key).is_some()) {
             state.change(|changes| changes.unset_flash(key.to_owned().into()));
         }
     }
@@ -314,6 +319,12 @@ impl Target {
     /// written later, by a version of the application that knows no other.
     fn keys(&self) -> impl Iterator<Item = &Cow<'static, str>> {
         self.former.iter().chain([&self.key])
+    }
+
+    /// Differs whenever what this request does to the value has changed.
+    fn stamp(&self, state: &State) -> u64 {
+        let stamps = self.keys().map(|key| state.changes.lasting_stamp(key));
+        stamps.max().unwrap_or(0)
     }
 
     fn terms(&self, handle: &Handle) -> Terms {

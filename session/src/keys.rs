@@ -312,10 +312,9 @@ impl fmt::Display for KeyError {
                 f,
                 "the environment variable {variable} is not set; give it a secret of {SECRET_BYTES} bytes or more, as `openssl rand -base64 32` makes them"
             ),
-            Self::InVariable { variable, source } => write!(
-                f,
-                "the environment variable {variable}, in which commas separate secrets: {source}"
-            ),
+            Self::InVariable { variable, source } => {
+                write!(f, "{variable}: {source} (commas separate several secrets)")
+            }
             Self::Random => f.write_str("the operating system's random generator failed"),
         }
     }

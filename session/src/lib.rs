@@ -70,18 +70,17 @@ pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod value;
-mod web;
+pub mod web;
 
 pub use self::cookie::{CookieError, SameSite, SessionCookie};
 pub use self::error::{Cause, Error, RandomError, StorageError};
 pub use self::expiry::{Clock, Expiry};
 pub use self::id::{ParseKeyError, SessionId, StorageKey};
 pub use self::keys::{KeyError, KeyRing};
-pub use self::manager::{Context, Sessions};
+pub use self::manager::Sessions;
 pub use self::record::Record;
 pub use self::schema::{SessionSchema, SessionValue, Untyped};
 pub use self::session::Session;
-pub use self::state::CookieUpdate;
 #[cfg(feature = "cookie")]
 pub use self::storage::CookieStorage;
 #[cfg(feature = "fs")]
@@ -89,10 +88,8 @@ pub use self::storage::FsStorage;
 #[cfg(feature = "memory")]
 pub use self::storage::MemoryStorage;
 pub use self::storage::{Backend, SessionStorage};
-#[cfg(feature = "axum")]
-pub use self::web::Rejection;
 #[cfg(feature = "tower")]
-pub use self::web::{ResponseFuture, SessionLayer, SessionService};
+pub use self::web::{SessionLayer, SessionService};
 #[cfg(feature = "derive")]
 pub use session_derive::SessionSchema;
 

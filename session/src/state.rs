@@ -75,7 +75,7 @@ pub(crate) struct Doomed {
 /// # Example
 ///
 /// ```
-/// use session::CookieUpdate;
+/// use session::storage::CookieUpdate;
 ///
 /// assert_eq!(CookieUpdate::default(), CookieUpdate::Keep);
 /// ```
@@ -216,9 +216,12 @@ impl State {
     }
 
     /// What there is to write, if everything can be written.
-    pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
+    pub(crate) fn snapshot(&mut self) -> Result<Snapshot, Error> {
         if let Some(fault) = self.fault.as_ref().or_else(|| self.changes.fault()) {
             return Err(fault.clone());
+        }
+        if !self.changes.is_empty() {
+            self.change(Changes::begin_commit);
         }
         Ok(Snapshot {
             id: self.id.clone(),

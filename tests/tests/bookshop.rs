@@ -215,7 +215,7 @@ fn folder_that_cannot_be_written_is_said() {
     fs::write(&file, "not a folder").expect("a file");
     let url = format!("file:{}/sessions", file.display());
     let line = refusal(&[("SESSION_STORAGE", &url)]);
-    assert!(line.starts_with("SESSION_STORAGE, folder "), "{line}");
+    assert!(line.starts_with("SESSION_STORAGE: "), "{line}");
     assert!(line.contains("a-file/sessions: "), "{line}");
 }
 

@@ -1,6 +1,11 @@
 //! The tests of the library as its users meet it: one binary, a module a subject.
 
+mod allocations;
 mod bookshop;
 mod browser;
+mod files;
+mod guarantees;
 mod manifest;
+mod property;
+mod secrets;
 mod support;

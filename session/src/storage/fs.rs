@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::value::RawValue;
 
-use crate::error::StorageError;
+use crate::error::{Chain, StorageError};
 use crate::expiry::{Clock, SystemClock, from_unix, to_unix};
 use crate::id::{SessionId, StorageKey};
 use crate::record::Record;
@@ -61,6 +61,7 @@ impl FsStorage {
         let path = folder.into();
         create_folder(&path)
             .and_then(|()| probe(&path))
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
             .map_err(StorageError::unavailable)?;
         let clock = Arc::new(SystemClock);
         Ok(Self {
@@ -125,7 +126,10 @@ impl Backend for FsStorage {
             }
             shard.write(&key, &record, 1, expires_at)?;
             if is_swept_with(&key) {
-                shard.sweep()?;
+                // The session is stored, so what goes wrong here is not the request's failure.
+                if let Err(error) = shard.sweep() {
+                    tracing::warn!(error = %Chain(&error), "expired sessions could not be removed");
+                }
             }
             Ok(Created::Done { version: 1 })
         })
@@ -186,7 +190,7 @@ impl Sweep for FsStorage {
         self.run(|folder| {
             let mut deleted = 0;
             for path in entries(&folder.path).map_err(StorageError::unavailable)? {
-                if path.is_dir() {
+                if is_shard(&path) {
                     deleted += folder.lock_shard(path)?.sweep()?;
                 }
             }
@@ -209,6 +213,10 @@ impl Folder {
                     }
                 })
             }
+            // A folder that is not there, unmounted perhaps, says nothing of its sessions.
+            Ok(None) => fs::metadata(&self.path)
+                .map(|_| None)
+                .map_err(StorageError::unavailable),
             found => found,
         }
         .map(|found| found.filter(|loaded| self.is_live(loaded)))
@@ -226,7 +234,7 @@ impl Folder {
         };
         let lock = open()
             .or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => create_folder(&path).and_then(|()| open()),
+                io::ErrorKind::NotFound => self.create_shard(&path).and_then(|()| open()),
                 _ => Err(error),
             })
             .and_then(|file| file.lock().map(|()| file))
@@ -236,6 +244,14 @@ impl Folder {
             path,
             _lock: lock,
         })
+    }
+
+    /// Makes a shard in the folder, but not the folder: that one was there, so without it something is wrong.
+    fn create_shard(&self, path: &Path) -> io::Result<()> {
+        match folder_builder().create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => sync_folder(&self.path),
+        }
     }
 
     fn shard(&self, key: &StorageKey) -> PathBuf {
@@ -303,10 +319,7 @@ impl Shard<'_> {
         let sweep = || {
             let mut deleted = 0;
             for path in entries(&self.path)? {
-                if path
-                    .extension()
-                    .is_some_and(|extension| extension == TEMPORARY)
-                {
+                if is_temporary(&path) {
                     remove(&path)?;
                 } else if is_session(&path) && to_unix(fs::metadata(&path)?.modified()?) <= now {
                     remove(&path)?;
@@ -359,9 +372,22 @@ fn is_swept_with(key: &StorageKey) -> bool {
     second % 16 == 0
 }
 
+fn is_shard(path: &Path) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name(path).is_some_and(|name| name.len() == 2 && name.bytes().all(is_digit)) && path.is_dir()
+}
+
 fn is_session(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.parse::<StorageKey>().is_ok())
+    name(path).is_some_and(|name| name.parse::<StorageKey>().is_ok())
+}
+
+fn is_temporary(path: &Path) -> bool {
+    let key = name(path).and_then(|name| name.strip_suffix(TEMPORARY)?.strip_suffix('.'));
+    key.is_some_and(|key| key.parse::<StorageKey>().is_ok())
+}
+
+fn name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -379,11 +405,14 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// Makes a folder that its owner alone can enter; one that is there stays as it is.
 fn create_folder(path: &Path) -> io::Result<()> {
+    folder_builder().recursive(true).create(path)
+}
+
+fn folder_builder() -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder
 }
 
 fn probe(folder: &Path) -> io::Result<()> {

@@ -23,6 +23,9 @@ mod session_storage;
 mod sweep;
 mod url;
 
+pub use crate::manager::Context;
+pub use crate::state::CookieUpdate;
+
 pub use self::backend::{Backend, BoxBackend, Created, Loaded, Touched, Updated};
 #[cfg(feature = "cookie")]
 pub use self::cookie::CookieStorage;

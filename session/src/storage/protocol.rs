@@ -22,7 +22,7 @@ use crate::manager::Context;
 use crate::record::{Ended, Record, Rotated};
 use crate::session::Session;
 use crate::state::{CookieUpdate, Doomed, Fate, Snapshot, Stored};
-use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
+use crate::storage::backend::{Backend, Loaded, Touched, Updated};
 
 /// How often a commit is tried. Within a process conflicts take turns, so this bounds what other processes can cause.
 const MAX_TRIES: u32 = 64;
@@ -92,6 +92,7 @@ pub(super) async fn save<B: Backend>(
     match outcome {
         Outcome::Nothing => Ok(CookieUpdate::Keep),
         Outcome::Gone => {
+            tracing::debug!("session ended meanwhile; this request's changes to it are dropped");
             state.vanished(&snapshot);
             Ok(CookieUpdate::Keep)
         }
@@ -201,25 +202,17 @@ impl<B: Backend> Writer<'_, B> {
         }
         let expires_at = self.deadline(&record);
         let key = id.storage_key();
-        match self
-            .backend
-            .create(&key, &record, from_unix(expires_at))
-            .await?
-        {
-            Created::Done { version } => Ok(Outcome::Written {
-                stored: Stored {
-                    key,
-                    record,
-                    version,
-                    expires_at,
-                },
-                cookie: true,
-            }),
-            // Two ids of 256 random bits do not meet: the storage stored it on an earlier, unanswered call, or is broken.
-            Created::Taken => {
-                Err(StorageError::unavailable("the key of a new session is taken").into())
-            }
-        }
+        let version = self.write_unseen(&key, &record, None, expires_at).await?;
+        let stored = Stored {
+            key,
+            record,
+            version,
+            expires_at,
+        };
+        Ok(Outcome::Written {
+            stored,
+            cookie: true,
+        })
     }
 
     /// Writes a session's activity, once per tenth of the idle timeout.

@@ -20,8 +20,8 @@ use crate::storage::protocol;
 /// A move from one storage to another without a log-out: read from the new one, then from the old one.
 ///
 /// ```
-/// use session::storage::SessionStorage;
-/// use session::{Context, CookieUpdate, Error, KeyRing, MemoryStorage, Session, SessionCookie, Sessions};
+/// use session::storage::{Context, CookieUpdate, SessionStorage};
+/// use session::{Error, KeyRing, MemoryStorage, Session, SessionCookie, Sessions};
 ///
 /// struct Moving<A, B> {
 ///     to: A,

@@ -86,10 +86,7 @@ pub async fn from_url(url: &str) -> Result<BoxStorage, FromUrlError> {
                 feature: known.feature,
             },
             None => FromUrlError::UnknownScheme {
-                // What has no colon may be anything, a password included.
-                scheme: url
-                    .split_once(':')
-                    .map(|(scheme, _)| scheme.chars().take(32).collect()),
+                scheme: is_scheme(url).then(|| scheme.to_owned()),
             },
         }),
     }
@@ -99,6 +96,14 @@ fn is_built(scheme: &str) -> bool {
     SCHEMES
         .iter()
         .any(|known| known.name == scheme && known.is_built)
+}
+
+/// Whether what stands before the colon is a scheme (RFC 3986 §3.1) and nothing that may be a password.
+fn is_scheme(url: &str) -> bool {
+    url.split_once(':').is_some_and(|(scheme, _)| {
+        let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        (1..=32).contains(&scheme.len()) && scheme.bytes().all(is_scheme_byte)
+    })
 }
 
 /// `file:relative`, `file:/absolute` and `file:///absolute`.

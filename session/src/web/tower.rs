@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -189,10 +191,16 @@ pin_project! {
         },
         Finishing {
             finish: Finish,
-            outcome: Option<Result<Response<B>, E>>,
+            outcome: Option<Outcome<B, E>>,
         },
         Refused,
     }
+}
+
+/// How a handler ended.
+enum Outcome<B, E> {
+    Returned(Result<Response<B>, E>),
+    Panicked(Box<dyn Any + Send>),
 }
 
 impl<F, B, E> Future for ResponseFuture<F, B, E>
@@ -211,15 +219,21 @@ where
                     slot,
                     commit_on_server_error,
                 } => {
-                    let outcome = ready!(handler.poll(context));
+                    // A panic goes on once what the handler destroyed is destroyed (G5). What it leaves of the session
+                    // behind is dropped, so nothing half-changed is looked at.
+                    let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(context)));
+                    let outcome = match polled {
+                        Ok(polled) => Outcome::Returned(ready!(polled)),
+                        Err(panic) => Outcome::Panicked(panic),
+                    };
                     let Some(session) = slot.0.session.get() else {
-                        return Poll::Ready(outcome);
+                        return outcome.end();
                     };
                     let failed = match &outcome {
-                        Ok(response) => {
+                        Outcome::Returned(Ok(response)) => {
                             response.status().is_server_error() && !*commit_on_server_error
                         }
-                        Err(_) => true,
+                        Outcome::Returned(Err(_)) | Outcome::Panicked(_) => true,
                     };
                     let (sessions, session) = (slot.0.sessions.clone(), session.clone());
                     State::Finishing {
@@ -233,15 +247,17 @@ where
                     let Some(outcome) = outcome.take() else {
                         return Poll::Pending;
                     };
-                    return Poll::Ready(outcome.map(|response| {
-                        let mut response = if committed.is_ok() {
+                    return outcome
+                        .map(|response| {
+                            let mut response = if committed.is_ok() {
+                                response
+                            } else {
+                                unavailable()
+                            };
+                            mark(response.headers_mut(), set_cookie);
                             response
-                        } else {
-                            unavailable()
-                        };
-                        mark(response.headers_mut(), set_cookie);
-                        response
-                    }));
+                        })
+                        .end();
                 }
                 StateProjection::Refused => {
                     let mut response = Response::new(B::default());
@@ -250,6 +266,22 @@ where
                 }
             };
             this.state.set(next);
+        }
+    }
+}
+
+impl<B, E> Outcome<B, E> {
+    fn map(self, change: impl FnOnce(Response<B>) -> Response<B>) -> Self {
+        match self {
+            Self::Returned(returned) => Self::Returned(returned.map(change)),
+            Self::Panicked(panic) => Self::Panicked(panic),
+        }
+    }
+
+    fn end(self) -> Poll<Result<Response<B>, E>> {
+        match self {
+            Self::Returned(returned) => Poll::Ready(returned),
+            Self::Panicked(panic) => resume_unwind(panic),
         }
     }
 }

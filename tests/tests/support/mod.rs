@@ -2,5 +2,6 @@
 
 pub(crate) mod bookshop;
 pub(crate) mod browser;
+pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod process;

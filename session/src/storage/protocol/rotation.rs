@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use crate::error::{Error, StorageError};
 use crate::expiry::from_unix;
 use crate::id::StorageKey;
@@ -75,7 +77,7 @@ impl<B: Backend> Writer<'_, B> {
     }
 
     /// Writes a record under a key that nobody else knows, for the first time or again.
-    async fn write_unseen(
+    pub(super) async fn write_unseen(
         &self,
         key: &StorageKey,
         record: &Record,
@@ -86,9 +88,28 @@ impl<B: Backend> Writer<'_, B> {
         let version = match created {
             None => match self.backend.create(key, record, expires_at).await? {
                 Created::Done { version } => Some(version),
-                Created::Taken => None,
+                // An earlier try of ours was carried out, though its answer did not come or a later step failed.
+                Created::Taken => match self.backend.load(key).await? {
+                    Some(ours) => self.replace(key, record, ours.version, expires_at).await?,
+                    None => None,
+                },
             },
-            Some(version) => match self
+            Some(version) => self.replace(key, record, version, expires_at).await?,
+        };
+        version.ok_or_else(|| {
+            StorageError::unavailable("somebody else wrote under a fresh session key").into()
+        })
+    }
+
+    async fn replace(
+        &self,
+        key: &StorageKey,
+        record: &Record,
+        version: u64,
+        expires_at: SystemTime,
+    ) -> Result<Option<u64>, Error> {
+        Ok(
+            match self
                 .backend
                 .update(key, record, version, expires_at)
                 .await?
@@ -96,9 +117,6 @@ impl<B: Backend> Writer<'_, B> {
                 Updated::Done { version } => Some(version),
                 Updated::Conflict | Updated::Gone => None,
             },
-        };
-        version.ok_or_else(|| {
-            StorageError::unavailable("somebody else wrote under a fresh session key").into()
-        })
+        )
     }
 }

@@ -1,0 +1,229 @@
+//! How often a request allocates: exact counts on one thread, over the same request through a layer that does nothing.
+//!
+//! Counts are of calls to the allocator, so they are the same in every run. A budget that is met with room to spare is
+//! lowered to what is needed.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::get;
+use http::header::{COOKIE, SET_COOKIE, VARY};
+use session::testing::{Calls, Counting};
+use session::{KeyRing, MemoryStorage, SessionCookie, SessionLayer, SessionSchema, Sessions};
+use tower::layer::util::Identity;
+use tower::{Layer, Service, service_fn};
+
+#[derive(SessionSchema)]
+#[allow(dead_code, reason = "nobody builds a schema")]
+struct Visitor {
+    user_id: Option<u64>,
+}
+
+/// What reading one key may add, and what writing one may.
+const READ: u64 = 11;
+const WRITE: u64 = 18;
+
+type Session = session::Session<Visitor>;
+
+/// Ten keys in a session that the storage holds, and the Cookie field that opens it.
+struct Stored {
+    storage: Counting<MemoryStorage>,
+    layer: SessionLayer,
+    cookie: String,
+}
+
+impl Stored {
+    fn new() -> Self {
+        let storage = Counting::new(MemoryStorage::new());
+        let cookie = SessionCookie::new("__Host-session", KeyRing::generate().unwrap());
+        let sessions = Sessions::new(cookie, storage.clone());
+        let session = session::Session::new();
+        session.set("user_id", 7);
+        for key in 0..9 {
+            session.set(
+                &format!("key-{key}"),
+                "a value of some forty-odd characters in all",
+            );
+        }
+        let set_cookie = now(sessions.commit(&session)).unwrap().unwrap();
+        let cookie = set_cookie
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
+        storage.take();
+        Self {
+            storage,
+            layer: sessions.into(),
+            cookie,
+        }
+    }
+
+    fn request(&self, with_cookie: bool) -> Request {
+        let request = Request::get("/");
+        let request = if with_cookie {
+            request.header(COOKIE, &self.cookie)
+        } else {
+            request
+        };
+        request.body(Body::empty()).unwrap()
+    }
+}
+
+/// The outcome of a future that waits for nothing.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("the memory storage waits for nothing"),
+    }
+}
+
+/// The allocations from the call of a service to the end of its response. The first request is not counted: it may set up
+/// what lasts.
+fn allocations<S>(mut service: S, request: impl Fn() -> Request, look: impl Fn(&Response)) -> u64
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let mut counts = [0; 3];
+    for count in &mut counts {
+        let request = request();
+        let counted = allocation_counter::measure(|| {
+            let response = now(async {
+                std::future::poll_fn(|context| service.poll_ready(context))
+                    .await
+                    .unwrap();
+                service.call(request).await.unwrap()
+            });
+            allocation_counter::opt_out(|| look(&response));
+        });
+        *count = counted.count_total;
+    }
+    assert_eq!(counts[1], counts[2], "the same request, the same count");
+    counts[2]
+}
+
+/// A service of tower's alone, which answers at once.
+fn bare(_: Request) -> Ready<Result<Response, Infallible>> {
+    ready(Ok(Response::new(Body::empty())))
+}
+
+fn is_untouched(response: &Response) {
+    assert!(response.headers().get(VARY).is_none() && response.headers().get(SET_COOKIE).is_none());
+}
+
+fn is_used(response: &Response) {
+    assert_eq!(response.headers()[VARY], "Cookie");
+    assert!(response.headers().get(SET_COOKIE).is_none());
+}
+
+/// What the layer adds to a router with that handler, over a layer that does nothing around `plain`.
+fn added(stored: &Stored, plain: &Router, used: Router, look: fn(&Response)) -> u64 {
+    let request = || stored.request(true);
+    let nothing = allocations(plain.clone().layer(Identity::new()), request, is_untouched);
+    let ours = allocations(used.layer(stored.layer.clone()), request, look);
+    ours - nothing
+}
+
+fn plain() -> Router {
+    Router::new().route("/", get(async || ()))
+}
+
+/// `http::Extensions` allocates three times for the first value that is put into it, whoever does so.
+#[test]
+fn an_untouched_request_through_a_tower_service_allocates_what_one_arc_in_its_extensions_does() {
+    let stored = Stored::new();
+    let one_arc = || {
+        service_fn(|mut request: Request| {
+            request.extensions_mut().insert(Arc::new(7_u64));
+            bare(request)
+        })
+    };
+    for with_cookie in [false, true] {
+        let request = || stored.request(with_cookie);
+        let least = allocations(one_arc(), request, is_untouched);
+        let ours = allocations(stored.layer.layer(service_fn(bare)), request, is_untouched);
+        assert_eq!(ours, least);
+    }
+    assert_eq!(stored.storage.take(), Calls::default());
+}
+
+#[test]
+fn an_untouched_request_through_a_router_allocates_at_most_three_times() {
+    let stored = Stored::new();
+    for with_cookie in [false, true] {
+        let request = || stored.request(with_cookie);
+        let nothing = allocations(plain().layer(Identity::new()), request, is_untouched);
+        let ours = allocations(plain().layer(stored.layer.clone()), request, is_untouched);
+        assert!(
+            ours - nothing <= 3,
+            "{ours}, and {nothing} without the layer"
+        );
+    }
+    assert_eq!(stored.storage.take(), Calls::default());
+}
+
+#[test]
+fn reading_one_key_stays_within_its_budget() {
+    let stored = Stored::new();
+    let read = async |session: Session| assert_eq!(session.user_id(), Some(7));
+    let added = added(
+        &stored,
+        &plain(),
+        Router::new().route("/", get(read)),
+        is_used,
+    );
+    assert!(added <= READ, "{added}");
+    assert_eq!(
+        stored.storage.take(),
+        Calls {
+            load: 3,
+            ..Calls::default()
+        }
+    );
+}
+
+#[test]
+fn writing_one_key_stays_within_its_budget() {
+    let stored = Stored::new();
+    let write = async |session: Session| session.set_user_id(8);
+    let added = added(
+        &stored,
+        &plain(),
+        Router::new().route("/", get(write)),
+        is_used,
+    );
+    assert!(added <= WRITE, "{added}");
+    assert_eq!(
+        stored.storage.take(),
+        Calls {
+            load: 3,
+            update: 3,
+            ..Calls::default()
+        }
+    );
+}
+
+/// The positive control: what a layer does to its requests is counted.
+#[test]
+fn the_count_sees_each_allocation() {
+    let stored = Stored::new();
+    let count = |boxes: usize| {
+        let boxing = service_fn(move |request| {
+            for number in 0..boxes {
+                drop(std::hint::black_box(Arc::new(number)));
+            }
+            bare(request)
+        });
+        allocations(boxing, || stored.request(false), is_untouched)
+    };
+    assert_eq!(count(5) - count(0), 5);
+}

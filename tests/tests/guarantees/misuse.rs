@@ -1,0 +1,66 @@
+//! What an application gets that is put together wrongly: an answer that says what to change.
+
+use axum::Router;
+use http::StatusCode;
+use session::{KeyRing, SessionCookie, SessionLayer};
+
+use super::app;
+use super::stage::Stage;
+use crate::support::client::Client;
+
+#[tokio::test]
+async fn a_missing_layer_is_a_500_whose_body_says_which_line_to_add() {
+    let client = Client::new(app::routes());
+    let answer = client.peek("/show").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(
+        answer
+            .body
+            .contains("`.layer(SessionLayer::new(cookie, storage))`"),
+        "{}",
+        answer.body
+    );
+    answer.sets_no_cookie();
+    assert_eq!(client.peek("/untouched").await.ok(), "nothing");
+}
+
+#[tokio::test]
+async fn two_layers_on_one_route_are_a_500_and_store_nothing() {
+    let stage = Stage::memory();
+    let inner = SessionCookie::new("inner", KeyRing::generate().unwrap());
+    let inner = SessionLayer::from(stage.sessions_under(inner));
+    let client = stage.client(app::routes().layer(inner));
+    for path in ["/untouched", "/show", "/do/set-key"] {
+        let answer = client.peek(path).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        answer.sets_no_cookie();
+    }
+    assert_eq!(stage.records(), 0);
+}
+
+#[tokio::test]
+async fn two_layers_on_routes_of_their_own_keep_to_themselves() {
+    let stage = Stage::memory();
+    let admin = SessionCookie::new("__Host-admin", KeyRing::generate().unwrap());
+    let admin = SessionLayer::from(stage.sessions_under(admin));
+    let routes = app::routes().layer(stage.layer());
+    let mut client = Client::new(
+        Router::new()
+            .merge(routes)
+            .nest("/admin", app::routes().layer(admin)),
+    );
+    client.get("/do/set-key").await.ok();
+    let visitor = client.clone();
+    let answer = client.get("/admin/do/set-secret").await;
+    assert!(
+        client.cookie().unwrap().starts_with("__Host-admin="),
+        "{answer:?}"
+    );
+    assert_eq!(
+        client.peek("/admin/show").await.ok(),
+        r#"{"secret":"secret"}"#
+    );
+    assert_eq!(client.peek("/show").await.ok(), "{}");
+    assert_eq!(visitor.peek("/show").await.ok(), r#"{"key":"key"}"#);
+    assert_eq!(visitor.peek("/admin/show").await.ok(), "{}");
+}
