@@ -109,8 +109,8 @@ enum Flash {
     Untouched,
     Set(Json, FlashLifetime),
     Unset,
-    /// Read: gone from the record, unless another request has put a new value there since.
-    Taken,
+    /// Read, and so are values that it replaced: these go, and a new one that another request has put there stays.
+    Taken(Vec<Json>),
     /// To be there for one more request, though it was only for this one.
     Kept,
     Faulty(Error),
@@ -169,7 +169,7 @@ impl Changes {
     pub(crate) fn flash<'a>(&'a self, key: &str, record: Option<&'a Record>) -> Option<Seen<'a>> {
         match self.slot(key).map(|slot| &slot.flash) {
             Some(Flash::Set(json, _)) => Some(Seen::Changed(json)),
-            Some(Flash::Unset | Flash::Taken | Flash::Faulty(_)) => None,
+            Some(Flash::Unset | Flash::Taken(_) | Flash::Faulty(_)) => None,
             Some(Flash::Untouched | Flash::Kept) | None => {
                 let entry = self.uncleared(record)?.flash(key)?;
                 Some(Seen::Stored(entry.value))
@@ -261,10 +261,15 @@ impl Changes {
         };
     }
 
-    /// Consumes the flash value that this request sees. One that it has set itself is gone, and so is the one that it
-    /// would have replaced.
-    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>) {
-        *self.flash_mut(key) = Flash::Taken;
+    /// Consumes the flash value that this request sees, and with one that it has set itself the stored one that it hides.
+    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>, record: Option<&Record>) {
+        let stored = self.uncleared(record).and_then(|record| record.flash(&key));
+        let mut values: Vec<Json> = stored.into_iter().map(|entry| entry.value.into()).collect();
+        let flash = self.flash_mut(key);
+        if let Flash::Set(json, _) = flash {
+            values.push(Json::clone(json));
+        }
+        *flash = Flash::Taken(values);
     }
 
     pub(crate) fn unset_flash(&mut self, key: Cow<'static, str>) {
@@ -275,7 +280,7 @@ impl Changes {
     pub(crate) fn keep(&mut self, key: Cow<'static, str>) {
         if self
             .slot(&key)
-            .is_none_or(|slot| matches!(slot.flash, Flash::Untouched | Flash::Taken))
+            .is_none_or(|slot| matches!(slot.flash, Flash::Untouched | Flash::Taken(_)))
         {
             *self.flash_mut(key) = Flash::Kept;
         }
@@ -331,7 +336,7 @@ impl Changes {
                     });
                 }
                 Flash::Faulty(error) => return Err(error.clone()),
-                Flash::Untouched | Flash::Unset | Flash::Taken | Flash::Kept => {}
+                Flash::Untouched | Flash::Unset | Flash::Taken(_) | Flash::Kept => {}
             }
         }
         check_size(&entries, limit)?;
@@ -376,7 +381,7 @@ impl Changes {
         let was_seen = || seen.and_then(|seen| seen.flash(entry.key)) == Some(*entry);
         match slot.map(|slot| &slot.flash) {
             Some(Flash::Set(..) | Flash::Unset | Flash::Faulty(_)) => false,
-            Some(Flash::Taken) => !was_seen(),
+            Some(Flash::Taken(values)) => !values.iter().any(|value| **value == *entry.value),
             Some(Flash::Kept) => true,
             Some(Flash::Untouched) | None => {
                 !(self.ages && entry.kind == Kind::FlashNext && was_seen())
@@ -596,7 +601,7 @@ mod tests {
         let seen = record(&[("k", Kind::Flash, "1")]);
         let mut changes = Changes::on_load(&seen);
         assert!(changes.is_empty());
-        changes.take_flash("k".into());
+        changes.take_flash("k".into(), Some(&seen));
         assert!(changes.flash("k", Some(&seen)).is_none());
         assert_eq!(apply(&changes, &seen, &seen), record(&[]));
         let newer = record(&[("k", Kind::Flash, "2")]);
@@ -645,7 +650,7 @@ mod tests {
         let mut changes = Changes::on_load(&seen);
         changes.set("a".into(), Ok(json("1")));
         changes.set("b".into(), Ok(json("1")));
-        changes.take_flash("f".into());
+        changes.take_flash("f".into(), Some(&seen));
         count(&mut changes, &seen);
         let written = changes.clone();
         let stored = apply(&written, &seen, &seen);

@@ -167,7 +167,7 @@ impl Handle {
         let key = key.into();
         let json = self.flash_json(&key)?;
         let value = self.decode_or_report(&key, &json)?;
-        self.state().change(|changes| changes.take_flash(key));
+        self.state().take_flash(key);
         Some(value)
     }
 

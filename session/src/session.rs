@@ -266,9 +266,7 @@ impl Session {
             return Ok(None);
         };
         let value = decode(key, &json)?;
-        handle
-            .state()
-            .change(|changes| changes.take_flash(key.to_owned().into()));
+        handle.state().take_flash(key.to_owned().into());
         Ok(Some(value))
     }
 
