@@ -113,8 +113,8 @@ enum Flash {
     Untouched,
     Set(Value, FlashLifetime),
     Unset,
-    /// Read: gone from the record, unless another request has put a new value there since.
-    Taken,
+    /// Read, and so are values that it replaced: these go, and a new one that another request has put there stays.
+    Taken(Vec<Json>),
     /// To be there for one more request, though it was only for this one.
     Kept,
     Faulty(Error),
@@ -231,7 +231,7 @@ impl Changes {
         let record = self.uncleared(record);
         match self.slot(key).map(|slot| &slot.flash) {
             Some(Flash::Set(value, _)) => Some(Seen::changed(value, key, record)),
-            Some(Flash::Unset | Flash::Taken | Flash::Faulty(_)) => None,
+            Some(Flash::Unset | Flash::Taken(_) | Flash::Faulty(_)) => None,
             Some(Flash::Untouched | Flash::Kept) | None => record?.flash(key).map(Seen::stored),
         }
     }
@@ -351,10 +351,15 @@ impl Changes {
         };
     }
 
-    /// Consumes the flash value that this request sees. One that it has set itself is gone, and so is the one that it
-    /// would have replaced.
-    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>) {
-        *self.flash_mut(key) = Flash::Taken;
+    /// Consumes the flash value that this request sees, and with one that it has set itself the stored one that it hides.
+    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>, record: Option<&Record>) {
+        let stored = self.uncleared(record).and_then(|record| record.flash(&key));
+        let mut values: Vec<Json> = stored.into_iter().map(|entry| entry.value.into()).collect();
+        let flash = self.flash_mut(key);
+        if let Flash::Set(value, _) = flash {
+            values.push(Json::clone(&value.json));
+        }
+        *flash = Flash::Taken(values);
     }
 
     pub(crate) fn unset_flash(&mut self, key: Cow<'static, str>) {
@@ -365,7 +370,7 @@ impl Changes {
     pub(crate) fn keep(&mut self, key: Cow<'static, str>) {
         if self
             .slot(&key)
-            .is_none_or(|slot| matches!(slot.flash, Flash::Untouched | Flash::Taken))
+            .is_none_or(|slot| matches!(slot.flash, Flash::Untouched | Flash::Taken(_)))
         {
             *self.flash_mut(key) = Flash::Kept;
         }
@@ -416,7 +421,7 @@ impl Changes {
                     entries.push(value.entry(key, lifetime.kind(), base));
                 }
                 Flash::Faulty(error) => return Err(error.clone()),
-                Flash::Untouched | Flash::Unset | Flash::Taken | Flash::Kept => {}
+                Flash::Untouched | Flash::Unset | Flash::Taken(_) | Flash::Kept => {}
             }
         }
         check_size(&entries, limit)?;
@@ -476,7 +481,7 @@ impl Changes {
         };
         match slot.map(|slot| &slot.flash) {
             Some(Flash::Set(..) | Flash::Unset | Flash::Faulty(_)) => false,
-            Some(Flash::Taken) => !was_seen(),
+            Some(Flash::Taken(values)) => !values.iter().any(|value| **value == *entry.value),
             Some(Flash::Kept) => true,
             Some(Flash::Untouched) | None => {
                 !(self.ages && entry.kind == Kind::FlashNext && was_seen())
@@ -712,7 +717,7 @@ mod tests {
         let seen = record(&[("k", Kind::Flash, "1")]);
         let mut changes = Changes::on_load(&seen);
         assert!(changes.is_empty());
-        changes.take_flash("k".into());
+        changes.take_flash("k".into(), Some(&seen));
         assert!(changes.flash("k", Some(&seen)).is_none());
         assert_eq!(apply(&changes, &seen, &seen), record(&[]));
         let newer = record(&[("k", Kind::Flash, "2")]);
@@ -761,7 +766,7 @@ mod tests {
         let mut changes = Changes::on_load(&seen);
         changes.set("a".into(), Ok(json("1")));
         changes.set("b".into(), Ok(json("1")));
-        changes.take_flash("f".into());
+        changes.take_flash("f".into(), Some(&seen));
         count(&mut changes, &seen);
         let written = changes.clone();
         let stored = apply(&written, &seen, &seen);

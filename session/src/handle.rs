@@ -222,7 +222,7 @@ impl Handle {
         let mut state = self.state();
         for key in target.keys() {
             if state.changes.flash(key, state.record()).is_some() {
-                state.change(|changes| changes.take_flash(key.clone()));
+                state.take_flash(key.clone());
             }
         }
     }

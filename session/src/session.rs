@@ -259,7 +259,7 @@ impl Session {
             return Ok(None);
         };
         let value = decode(key, &json)?;
-        handle.take_flash(&Target::key(key.to_owned()));
+        handle.state().take_flash(key.to_owned().into());
         Ok(Some(value))
     }
 

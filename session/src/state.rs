@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -153,6 +154,11 @@ impl State {
         change(Arc::make_mut(&mut self.changes));
     }
 
+    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>) {
+        let record = self.stored.as_ref().map(|stored| &stored.record);
+        Arc::make_mut(&mut self.changes).take_flash(key, record);
+    }
+
     /// Whether a commit would write more than the activity.
     pub(crate) fn is_dirty(&self) -> bool {
         !self.changes.is_empty()
@@ -183,12 +189,17 @@ impl State {
     pub(crate) fn rotate(&mut self, next_id: Result<SessionId, Error>, grace: u64) {
         let old_id = self.id.clone();
         if self.renew(next_id) && self.stored.is_some() {
-            // Rotated twice before a commit: the id between the two was never given out.
-            let old_id = self
-                .rotation
-                .take()
-                .map_or(old_id, |rotation| rotation.old_id);
-            self.rotation = Some(Rotation { old_id, grace });
+            // Rotated twice before a commit: the id between the two was never given out, and closed is closed.
+            self.rotation = Some(match self.rotation.take() {
+                Some(Rotation {
+                    old_id,
+                    grace: before,
+                }) => Rotation {
+                    old_id,
+                    grace: before.min(grace),
+                },
+                None => Rotation { old_id, grace },
+            });
         }
     }
 
@@ -234,8 +245,8 @@ impl State {
         })
     }
 
-    /// Takes in that a snapshot was written. What has changed since stays to be written.
-    pub(crate) fn written(&mut self, snapshot: &Snapshot, stored: Stored) {
+    /// Takes in that a snapshot was written, under `id` if that is known. What has changed since stays to be written.
+    pub(crate) fn written(&mut self, snapshot: &Snapshot, stored: Stored, id: Option<SessionId>) {
         if self.life != snapshot.life {
             // Destroyed while it was being written: what was written is to end, too.
             self.doomed.push(Doomed {
@@ -245,10 +256,15 @@ impl State {
             self.removal_due = true;
             return;
         }
-        self.rotation = (self.id != snapshot.id).then(|| Rotation {
-            old_id: snapshot.id.clone(),
-            grace: self.rotation.as_ref().map_or(0, |rotation| rotation.grace),
-        });
+        let is_renewed_since = self.id != snapshot.id;
+        let id = id.unwrap_or_else(|| snapshot.id.clone());
+        if is_renewed_since {
+            let grace = self.rotation.as_ref().map_or(0, |rotation| rotation.grace);
+            self.rotation = Some(Rotation { old_id: id, grace });
+        } else {
+            self.rotation = None;
+            self.id = id;
+        }
         if Arc::ptr_eq(&self.changes, &snapshot.changes) {
             self.changes = Arc::default();
         } else {

@@ -107,15 +107,13 @@ impl SessionStorage for CookieStorage {
         }
         let value = seal(context.cookie(), &snapshot.id, &record, expires_at)?;
         let key = snapshot.id.storage_key();
-        handle.state().written(
-            &snapshot,
-            Stored {
-                key,
-                record,
-                version: 0,
-                expires_at,
-            },
-        );
+        let stored = Stored {
+            key,
+            record,
+            version: 0,
+            expires_at,
+        };
+        handle.state().written(&snapshot, stored, None);
         Ok(CookieUpdate::Set {
             value,
             max_age: expires_at.saturating_sub(now),

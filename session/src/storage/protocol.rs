@@ -12,8 +12,8 @@
 //! under way meanwhile follows the mark in the same way, and its changes survive. The mark opens nothing.
 
 mod rotation;
+mod writer;
 
-use crate::changes::Changes;
 use crate::error::{Chain, Error, StorageError};
 use crate::expiry::{from_unix, to_unix};
 use crate::handle::Handle;
@@ -21,8 +21,9 @@ use crate::id::StorageKey;
 use crate::manager::Context;
 use crate::record::{Ended, Record, Rotated};
 use crate::session::Session;
-use crate::state::{CookieUpdate, Doomed, Fate, Snapshot, Stored};
-use crate::storage::backend::{Backend, Loaded, Touched, Updated};
+use crate::state::{CookieUpdate, Doomed, Fate, Stored};
+use crate::storage::backend::{Backend, Loaded, Updated};
+use crate::storage::protocol::writer::{Outcome, Writer};
 
 /// How often a commit is tried. Within a process conflicts take turns, so this bounds what other processes can cause.
 const MAX_TRIES: u32 = 64;
@@ -96,17 +97,17 @@ pub(super) async fn save<B: Backend>(
             state.vanished(&snapshot);
             Ok(CookieUpdate::Keep)
         }
-        Outcome::Written { stored, cookie } => {
+        Outcome::Written { stored, id, cookie } => {
             let max_age = stored.expires_at.saturating_sub(context.now_unix());
-            state.written(&snapshot, stored);
-            Ok(if cookie {
-                CookieUpdate::Set {
-                    value: context.cookie().sign(&snapshot.id),
-                    max_age,
-                }
-            } else {
-                CookieUpdate::Keep
-            })
+            let value = match &id {
+                Some(id) if cookie => Some(context.cookie().sign(id)),
+                _ => None,
+            };
+            state.written(&snapshot, stored, id);
+            Ok(value.map_or(CookieUpdate::Keep, |value| CookieUpdate::Set {
+                value,
+                max_age,
+            }))
         }
     }
 }
@@ -168,167 +169,6 @@ async fn destroy<B: Backend>(backend: &B, doomed: Doomed, context: &Context) -> 
     // Nobody is served by keeping the session: what is left is the unconditional way.
     backend.delete(&key).await?;
     Err(Error::Contended { tries: MAX_TRIES })
-}
-
-enum Outcome {
-    Nothing,
-    Gone,
-    Written { stored: Stored, cookie: bool },
-}
-
-/// One commit of one snapshot.
-struct Writer<'a, B> {
-    backend: &'a B,
-    context: &'a Context,
-    snapshot: &'a Snapshot,
-}
-
-impl<B: Backend> Writer<'_, B> {
-    /// A new session is stored once it holds something.
-    async fn create(&self) -> Result<Outcome, Error> {
-        let Snapshot {
-            id,
-            created_at,
-            changes,
-            ..
-        } = self.snapshot;
-        if changes.is_empty() {
-            return Ok(Outcome::Nothing);
-        }
-        let nothing = Record::empty(*created_at);
-        let record = self.apply(changes, &nothing, &nothing)?;
-        if record.len() == 0 {
-            return Ok(Outcome::Nothing);
-        }
-        let expires_at = self.deadline(&record);
-        let key = id.storage_key();
-        let version = self.write_unseen(&key, &record, None, expires_at).await?;
-        let stored = Stored {
-            key,
-            record,
-            version,
-            expires_at,
-        };
-        Ok(Outcome::Written {
-            stored,
-            cookie: true,
-        })
-    }
-
-    /// Writes a session's activity, once per tenth of the idle timeout.
-    async fn touch(&self, stored: &Stored) -> Result<Outcome, Error> {
-        let deadline = self.deadline(&stored.record);
-        if !self
-            .context
-            .expiry()
-            .is_worth_writing(stored.expires_at, deadline)
-        {
-            let stored = stored.clone();
-            let cookie = self.snapshot.resend && self.owns(&stored);
-            return Ok(if cookie {
-                Outcome::Written { stored, cookie }
-            } else {
-                Outcome::Nothing
-            });
-        }
-        match self.backend.touch(&stored.key, from_unix(deadline)).await? {
-            Touched::Done => {
-                // A touch says nothing of what it touched. If another request has replaced the id meanwhile, a cookie with
-                // the old one would take the browser's new one away.
-                let is_live = self
-                    .reload(stored.key)
-                    .await?
-                    .is_some_and(|now| now.key == stored.key);
-                let stored = Stored {
-                    expires_at: deadline,
-                    ..stored.clone()
-                };
-                let cookie = is_live && self.owns(&stored);
-                Ok(Outcome::Written { stored, cookie })
-            }
-            Touched::Gone => Ok(Outcome::Gone),
-        }
-    }
-
-    /// Writes the changes to whatever the session has become.
-    async fn update(&self, seen: &Stored) -> Result<Outcome, Error> {
-        let mut fresh = seen.clone();
-        let mut turn = None;
-        for attempt in 0..MAX_TRIES {
-            let record = self.apply(&self.snapshot.changes, &fresh.record, &seen.record)?;
-            // The deadline and the cookie's age move together, so a write within a tenth of the idle timeout moves neither.
-            let deadline = self.deadline(&record);
-            let moves = self
-                .context
-                .expiry()
-                .is_worth_writing(fresh.expires_at, deadline);
-            let expires_at = if moves { deadline } else { fresh.expires_at };
-            let update =
-                self.backend
-                    .update(&fresh.key, &record, fresh.version, from_unix(expires_at));
-            match update.await? {
-                Updated::Done { version } => {
-                    let stored = Stored {
-                        key: fresh.key,
-                        record,
-                        version,
-                        expires_at,
-                    };
-                    let cookie = (moves || self.snapshot.resend) && self.owns(&stored);
-                    return Ok(Outcome::Written { stored, cookie });
-                }
-                Updated::Gone => return Ok(Outcome::Gone),
-                Updated::Conflict => {}
-            }
-            match &turn {
-                None => turn = self.context.turn(&seen.key).await,
-                Some(_) => pause(attempt).await,
-            }
-            let Some(stored) = self.reload(fresh.key).await? else {
-                return Ok(Outcome::Gone);
-            };
-            fresh = stored;
-        }
-        Err(Error::Contended { tries: MAX_TRIES })
-    }
-
-    /// Loads the session again, under the id that it has by now.
-    async fn reload(&self, mut key: StorageKey) -> Result<Option<Stored>, Error> {
-        for _ in 0..MAX_HOPS {
-            let Some(stored) = load(self.backend, key, self.context).await? else {
-                return Ok(None);
-            };
-            match stored.record.ended() {
-                None => return Ok(Some(stored)),
-                Some(Ended::Destroyed) => return Ok(None),
-                Some(Ended::Rotated(rotated)) => key = rotated.successor,
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether the browser's id is the one that the session is stored under. If another request has replaced it, the new
-    /// one is for that request to give out.
-    fn owns(&self, stored: &Stored) -> bool {
-        self.snapshot.id.storage_key() == stored.key
-    }
-
-    fn apply(&self, changes: &Changes, fresh: &Record, seen: &Record) -> Result<Record, Error> {
-        let context = self.context;
-        changes.apply(
-            fresh,
-            Some(seen),
-            context.max_record_bytes(),
-            context.now_unix(),
-        )
-    }
-
-    fn deadline(&self, record: &Record) -> u64 {
-        let context = self.context;
-        context
-            .expiry()
-            .deadline(record.created_at_unix(), context.now_unix())
-    }
 }
 
 /// Loads a record that has not expired by our clock, whatever the storage's says (G7).

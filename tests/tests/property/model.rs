@@ -216,8 +216,8 @@ impl Request {
     pub(super) fn unset(&mut self, key: Key) {
         if self.view.lasting.contains_key(key) || self.written.contains(key) {
             self.write(key, Write::Unset(key));
-        }
-        if self.view.flash.contains_key(key) {
+            self.write(key, Write::UnsetFlash(key));
+        } else if self.view.flash.contains_key(key) {
             self.write(key, Write::UnsetFlash(key));
         }
     }

@@ -6,10 +6,15 @@ use crate::id::StorageKey;
 use crate::record::{Ended, Forward, Record, Rotated};
 use crate::state::{Rotation, Stored};
 use crate::storage::backend::{Backend, Created, Updated};
-use crate::storage::protocol::{MARK_SECONDS, MAX_TRIES, Outcome, Writer, pause};
+use crate::storage::protocol::writer::{Found, Outcome, Writer};
+use crate::storage::protocol::{MARK_SECONDS, MAX_TRIES, pause};
 
 impl<B: Backend> Writer<'_, B> {
     /// Writes the changes under a new id, and replaces the old record by a mark.
+    ///
+    /// When another request has replaced the id before, a rotation for safety replaces that one's id, too: whoever
+    /// planted the old id may have made it. One that keeps the old id open defends against nothing, so it joins the
+    /// other: requests that are made at once and renew the id together end up with one id, not with dead ones.
     pub(super) async fn rotate(
         &self,
         seen: &Stored,
@@ -17,10 +22,15 @@ impl<B: Backend> Writer<'_, B> {
     ) -> Result<Outcome, Error> {
         let new_id = &self.snapshot.id;
         let new_key = new_id.storage_key();
+        let old_key = rotation.old_id.storage_key();
         let mut created = None;
         let mut old = seen.clone();
         let mut turn = None;
         for attempt in 0..MAX_TRIES {
+            let is_own = old.key == old_key;
+            if rotation.grace > 0 && !is_own {
+                return self.join(seen, rotation, created.map(|_| new_key)).await;
+            }
             let record = self.apply(&self.snapshot.changes, &old.record, &seen.record)?;
             let expires_at = self.deadline(&record);
             let version = self
@@ -28,34 +38,25 @@ impl<B: Backend> Writer<'_, B> {
                 .await?;
             created = Some(version);
 
+            let mark = self.mark(&record, rotation, new_key);
             let now = self.context.now_unix();
-            // The way from the old id leads on only if the session is still under that id.
-            let is_own = old.key == rotation.old_id.storage_key();
-            let forward = (rotation.grace > 0 && is_own).then(|| {
-                Forward::new(&rotation.old_id, new_id, now.saturating_add(rotation.grace))
-            });
             let mark_until = expires_at.min(now.saturating_add(MARK_SECONDS.max(rotation.grace)));
-            let ended = Ended::Rotated(Rotated {
-                successor: new_key,
-                forward,
-            });
-            let mark = Record::mark(record.created_at_unix(), &ended);
             let claim = self
                 .backend
                 .update(&old.key, &mark, old.version, from_unix(mark_until));
+            let stored = Stored {
+                key: new_key,
+                record,
+                version,
+                expires_at,
+            };
+            let written = Outcome::Written {
+                stored,
+                id: Some(new_id.clone()),
+                cookie: true,
+            };
             match claim.await? {
-                Updated::Done { .. } => {
-                    let stored = Stored {
-                        key: new_key,
-                        record,
-                        version,
-                        expires_at,
-                    };
-                    return Ok(Outcome::Written {
-                        stored,
-                        cookie: true,
-                    });
-                }
+                Updated::Done { .. } => return Ok(written),
                 Updated::Gone => {
                     self.backend.delete(&new_key).await?;
                     return Ok(Outcome::Gone);
@@ -66,14 +67,43 @@ impl<B: Backend> Writer<'_, B> {
                 None => turn = self.context.turn(&seen.key).await,
                 Some(_) => pause(attempt).await,
             }
-            let Some(stored) = self.reload(old.key).await? else {
+            let Some(Found { stored, .. }) = self.find(old.key, None).await? else {
                 self.backend.delete(&new_key).await?;
                 return Ok(Outcome::Gone);
             };
+            if stored.key == new_key {
+                // The mark of an earlier try of ours is there, though its answer did not come.
+                return Ok(written);
+            }
             old = stored;
         }
         self.backend.delete(&new_key).await?;
         Err(Error::Contended { tries: MAX_TRIES })
+    }
+
+    /// Takes the id that another request has given the session, if there is a way to it, and writes the changes there.
+    async fn join(
+        &self,
+        seen: &Stored,
+        rotation: &Rotation,
+        unused: Option<StorageKey>,
+    ) -> Result<Outcome, Error> {
+        if let Some(key) = unused {
+            self.backend.delete(&key).await?;
+        }
+        let old_id = rotation.old_id.clone();
+        match self.find(old_id.storage_key(), Some(old_id)).await? {
+            Some(found) => self.update_found(seen, found).await,
+            None => Ok(Outcome::Gone),
+        }
+    }
+
+    fn mark(&self, record: &Record, rotation: &Rotation, successor: StorageKey) -> Record {
+        let until = self.context.now_unix().saturating_add(rotation.grace);
+        let forward =
+            (rotation.grace > 0).then(|| Forward::new(&rotation.old_id, &self.snapshot.id, until));
+        let ended = Ended::Rotated(Rotated { successor, forward });
+        Record::mark(record.created_at_unix(), &ended)
     }
 
     /// Writes a record under a key that nobody else knows, for the first time or again.

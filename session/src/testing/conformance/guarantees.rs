@@ -202,18 +202,53 @@ pub async fn g1_a_slow_request_does_not_give_a_replaced_id_out_again<B: Backend 
     // One that only writes its activity, and so would renew the cookie.
     let slow = site.open(&jar).await;
     let login = site.open(&jar).await;
-    login.regenerate_id_keeping_old(MINUTE);
+    login.regenerate_id();
     let second_jar = site.commit(&login).await;
     assert_eq!(site.commit(&slow).await, None);
 
-    // One that came with the old id in its grace, and so would answer with the new one.
-    let slow = site.open(&jar).await;
+    // One that came with an old id in its grace, and so would answer with the new one.
+    let keeping = site.open(&second_jar).await;
+    keeping.regenerate_id_keeping_old(MINUTE);
+    let third_jar = site.commit(&keeping).await;
+    let slow = site.open(&second_jar).await;
     slow.set("slow", true);
-    let login = site.open(&second_jar).await;
+    let login = site.open(&third_jar).await;
     login.regenerate_id();
-    let third_jar = site.commit(&login).await;
+    let fourth_jar = site.commit(&login).await;
     assert_eq!(site.commit(&slow).await, None);
-    assert_eq!(get(&site.open(&third_jar).await, "slow"), Some(true));
+    assert_eq!(get(&site.open(&fourth_jar).await, "slow"), Some(true));
+}
+
+pub async fn g4_requests_that_renew_the_id_together_end_up_with_one<B: Backend + Clone>(
+    backend: B,
+) {
+    let site = Site::new(backend);
+    let jar = site.visitor().await;
+    let requests = [
+        site.open(&jar).await,
+        site.open(&jar).await,
+        site.open(&jar).await,
+    ];
+    for (number, request) in requests.iter().enumerate() {
+        request.set(&format!("key{number}"), number);
+        request.regenerate_id_keeping_old(MINUTE);
+    }
+    let first = site.commit(&requests[0]).await;
+    for request in &requests[1..] {
+        let own = request.id();
+        assert_eq!(
+            site.commit(request).await,
+            first,
+            "the browser gets one id, whichever response is the last"
+        );
+        assert!(request.id() == requests[0].id() && request.id() != own);
+    }
+    for jar in [&jar, &first] {
+        assert_eq!(
+            site.open(jar).await.keys(),
+            ["key0", "key1", "key2", "visitor"]
+        );
+    }
 }
 
 pub async fn g1_a_flash_value_set_meanwhile_is_not_consumed_unread<B: Backend + Clone>(backend: B) {

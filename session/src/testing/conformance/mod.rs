@@ -58,6 +58,7 @@ macro_rules! conformance {
                 g3_only_issued_ids_open_and_reading_creates_nothing,
                 g4_a_replaced_id_opens_nothing,
                 g4_of_two_rotations_at_once_one_id_survives,
+                g4_requests_that_renew_the_id_together_end_up_with_one,
                 g4_an_old_id_opens_the_session_for_its_grace_and_no_longer,
                 g6_a_storage_that_fails_is_an_error_and_loses_nothing,
                 g7_both_limits_are_checked_on_read,

@@ -1,0 +1,208 @@
+use crate::changes::Changes;
+use crate::error::Error;
+use crate::expiry::from_unix;
+use crate::id::{SessionId, StorageKey};
+use crate::manager::Context;
+use crate::record::{Ended, Record};
+use crate::state::{Snapshot, Stored};
+use crate::storage::backend::{Backend, Touched, Updated};
+use crate::storage::protocol::{MAX_HOPS, MAX_TRIES, load, pause};
+
+/// One commit of one snapshot.
+pub(super) struct Writer<'a, B> {
+    pub(super) backend: &'a B,
+    pub(super) context: &'a Context,
+    pub(super) snapshot: &'a Snapshot,
+}
+
+pub(super) enum Outcome {
+    Nothing,
+    Gone,
+    Written {
+        stored: Stored,
+        /// The id under which it is stored, if that is this request's to know.
+        id: Option<SessionId>,
+        /// Whether the browser is to be told.
+        cookie: bool,
+    },
+}
+
+/// Where a session has got to.
+pub(super) struct Found {
+    pub(super) stored: Stored,
+    /// Its id. None when another request has replaced it and gave no way from the old id to the new one: then it is for
+    /// that request alone to give out.
+    pub(super) id: Option<SessionId>,
+}
+
+impl<B: Backend> Writer<'_, B> {
+    /// A new session is stored once it holds something.
+    pub(super) async fn create(&self) -> Result<Outcome, Error> {
+        let Snapshot {
+            id,
+            created_at,
+            changes,
+            ..
+        } = self.snapshot;
+        if changes.is_empty() {
+            return Ok(Outcome::Nothing);
+        }
+        let nothing = Record::empty(*created_at);
+        let record = self.apply(changes, &nothing, &nothing)?;
+        if record.len() == 0 {
+            return Ok(Outcome::Nothing);
+        }
+        let expires_at = self.deadline(&record);
+        let key = id.storage_key();
+        let version = self.write_unseen(&key, &record, None, expires_at).await?;
+        let stored = Stored {
+            key,
+            record,
+            version,
+            expires_at,
+        };
+        Ok(Outcome::Written {
+            stored,
+            id: Some(id.clone()),
+            cookie: true,
+        })
+    }
+
+    /// Writes a session's activity, once per tenth of the idle timeout, and renews its cookie.
+    pub(super) async fn touch(&self, seen: &Stored) -> Result<Outcome, Error> {
+        let deadline = self.deadline(&seen.record);
+        let moves = self
+            .context
+            .expiry()
+            .is_worth_writing(seen.expires_at, deadline);
+        if moves && self.backend.touch(&seen.key, from_unix(deadline)).await? == Touched::Gone {
+            return Ok(Outcome::Gone);
+        }
+        if !moves && !self.snapshot.resend {
+            return Ok(Outcome::Nothing);
+        }
+        // Neither a touch nor an old cookie says what the session is by now. If another request has replaced its id, a
+        // cookie with the old one would take the browser's new one away.
+        let Some(Found { stored, id }) = self.find(seen.key, self.own_id(seen)).await? else {
+            return Ok(Outcome::Gone);
+        };
+        // What has changed meanwhile is not what this request has seen: it keeps its record, and the version with it.
+        let stored = if stored.key == seen.key {
+            Stored {
+                expires_at: stored.expires_at,
+                ..seen.clone()
+            }
+        } else {
+            stored
+        };
+        Ok(Outcome::Written {
+            stored,
+            id,
+            cookie: true,
+        })
+    }
+
+    /// Writes the changes to whatever the session has become.
+    pub(super) async fn update(&self, seen: &Stored) -> Result<Outcome, Error> {
+        let found = Found {
+            stored: seen.clone(),
+            id: self.own_id(seen),
+        };
+        self.update_found(seen, found).await
+    }
+
+    pub(super) async fn update_found(
+        &self,
+        seen: &Stored,
+        mut found: Found,
+    ) -> Result<Outcome, Error> {
+        let mut turn = None;
+        for attempt in 0..MAX_TRIES {
+            let Found { stored: fresh, id } = found;
+            let record = self.apply(&self.snapshot.changes, &fresh.record, &seen.record)?;
+            // The deadline and the cookie's age move together, so a write within a tenth of the idle timeout moves neither.
+            let deadline = self.deadline(&record);
+            let moves = self
+                .context
+                .expiry()
+                .is_worth_writing(fresh.expires_at, deadline);
+            let expires_at = if moves { deadline } else { fresh.expires_at };
+            let update =
+                self.backend
+                    .update(&fresh.key, &record, fresh.version, from_unix(expires_at));
+            match update.await? {
+                Updated::Done { version } => {
+                    let has_moved_on = id.as_ref().is_some_and(|id| *id != self.snapshot.id);
+                    let cookie = moves || self.snapshot.resend || has_moved_on;
+                    let stored = Stored {
+                        key: fresh.key,
+                        record,
+                        version,
+                        expires_at,
+                    };
+                    return Ok(Outcome::Written { stored, id, cookie });
+                }
+                Updated::Gone => return Ok(Outcome::Gone),
+                Updated::Conflict => {}
+            }
+            match &turn {
+                None => turn = self.context.turn(&seen.key).await,
+                Some(_) => pause(attempt).await,
+            }
+            let Some(next) = self.find(fresh.key, id).await? else {
+                return Ok(Outcome::Gone);
+            };
+            found = next;
+        }
+        Err(Error::Contended { tries: MAX_TRIES })
+    }
+
+    /// Loads the session again, wherever it has got to from `key`, whose id may be known.
+    pub(super) async fn find(
+        &self,
+        mut key: StorageKey,
+        mut id: Option<SessionId>,
+    ) -> Result<Option<Found>, Error> {
+        for _ in 0..MAX_HOPS {
+            let Some(stored) = load(self.backend, key, self.context).await? else {
+                return Ok(None);
+            };
+            match stored.record.ended() {
+                None => return Ok(Some(Found { stored, id })),
+                Some(Ended::Destroyed) => return Ok(None),
+                Some(Ended::Rotated(rotated)) => {
+                    let now = self.context.now_unix();
+                    let forward = rotated.forward.filter(|forward| now < forward.until);
+                    id = id.zip(forward).map(|(id, forward)| forward.follow(&id));
+                    key = rotated.successor;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id that the request's session is stored under, if it is the request's to know.
+    fn own_id(&self, stored: &Stored) -> Option<SessionId> {
+        let Snapshot { id, rotation, .. } = self.snapshot;
+        let id = rotation.as_ref().map_or(id, |rotation| &rotation.old_id);
+        (id.storage_key() == stored.key).then(|| id.clone())
+    }
+
+    pub(super) fn apply(
+        &self,
+        changes: &Changes,
+        fresh: &Record,
+        seen: &Record,
+    ) -> Result<Record, Error> {
+        let context = self.context;
+        let limit = context.max_record_bytes();
+        changes.apply(fresh, Some(seen), limit, context.now_unix())
+    }
+
+    pub(super) fn deadline(&self, record: &Record) -> u64 {
+        let context = self.context;
+        context
+            .expiry()
+            .deadline(record.created_at_unix(), context.now_unix())
+    }
+}
