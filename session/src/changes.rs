@@ -38,6 +38,8 @@ pub(crate) struct Changes {
     slots: Vec<Slot>,
     /// Counts the changes, so that a commit can tell those it wrote from those made since.
     stamp: u64,
+    /// The stamp as of which the loaded record is the one it is.
+    epoch: u64,
     /// The stamp of the last commit that has begun and not been taken in.
     under_way: Option<u64>,
 }
@@ -333,10 +335,10 @@ impl Changes {
         }
     }
 
-    /// A number that differs whenever what this request does to a key's lasting value has changed.
+    /// A number that differs whenever what this request sees under a key as a lasting value may have changed.
     pub(crate) fn lasting_stamp(&self, key: &str) -> u64 {
         let slot = self.slot(key).map_or(0, |slot| slot.lasting_stamp);
-        slot.max(self.cleared.unwrap_or(0))
+        slot.max(self.cleared.unwrap_or(0)).max(self.epoch)
     }
 
     pub(crate) fn set_flash(
@@ -489,6 +491,16 @@ impl Changes {
         }
     }
 
+    /// No changes, of another record. The stamps go on, so that none comes twice.
+    pub(crate) fn emptied(&self) -> Self {
+        let epoch = self.stamp + 1;
+        Self {
+            stamp: epoch,
+            epoch,
+            ..Self::default()
+        }
+    }
+
     /// Drops what a commit has written: all that `written`, an earlier state of these changes, held and that has not
     /// been changed since.
     pub(crate) fn subtract(&mut self, written: &Self) {
@@ -497,6 +509,7 @@ impl Changes {
         }
         self.ages = false;
         self.under_way = None;
+        self.epoch = self.next_stamp();
         for slot in &mut self.slots {
             slot.lasting.follow(written);
             let Some(done) = written.slot(&slot.key) else {

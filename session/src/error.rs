@@ -86,13 +86,14 @@ impl fmt::Display for Error {
                 limit,
                 largest,
             } => {
-                write!(
-                    f,
-                    "the session takes {bytes} bytes of at most {limit}; its largest keys are "
-                )?;
+                write!(f, "the session takes {bytes} bytes of at most {limit}")?;
                 for (index, (key, size)) in largest.iter().enumerate() {
-                    let comma = if index == 0 { "" } else { ", " };
-                    write!(f, "{comma}`{key}` ({size} bytes)")?;
+                    let before = if index == 0 {
+                        "; its largest keys are "
+                    } else {
+                        ", "
+                    };
+                    write!(f, "{before}`{key}` ({size} bytes)")?;
                 }
                 Ok(())
             }

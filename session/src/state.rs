@@ -178,7 +178,7 @@ impl State {
         }
         self.fate = Fate::Destroyed;
         self.life += 1;
-        self.changes = Arc::default();
+        self.changes = Arc::new(self.changes.emptied());
         self.rotation = None;
         self.resend = false;
         self.created_at = now;
@@ -218,7 +218,7 @@ impl State {
 
     /// Drops all that is not stored, but for what was destroyed.
     pub(crate) fn abandon(&mut self) {
-        self.changes = Arc::default();
+        self.changes = Arc::new(self.changes.emptied());
         self.resend = false;
         self.fault = None;
         if let Some(rotation) = self.rotation.take() {
@@ -266,7 +266,7 @@ impl State {
             self.id = id;
         }
         if Arc::ptr_eq(&self.changes, &snapshot.changes) {
-            self.changes = Arc::default();
+            self.changes = Arc::new(self.changes.emptied());
         } else {
             self.change(|changes| changes.subtract(&snapshot.changes));
         }
@@ -284,7 +284,7 @@ impl State {
 
     /// Drops changes that were made after another request's destruction had been seen.
     pub(crate) fn drop_changes(&mut self) {
-        self.changes = Arc::default();
+        self.changes = Arc::new(self.changes.emptied());
         self.rotation = None;
         self.resend = false;
     }

@@ -41,7 +41,8 @@ const SCHEMES: &[Scheme] = &[
 /// # Errors
 ///
 /// [`FromUrlError::UnknownScheme`], [`FromUrlError::NotBuilt`], [`FromUrlError::Invalid`], and
-/// [`FromUrlError::Storage`] when the storage cannot be made. No error shows more of the URL than its scheme: the rest may be a password.
+/// [`FromUrlError::Storage`] when the storage cannot be made. No error shows more of the URL
+/// than its scheme, since the rest may hold a password; those of `file:` name the folder.
 ///
 /// # Example
 ///

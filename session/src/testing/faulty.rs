@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -51,6 +52,7 @@ pub struct Faulty<B> {
 #[derive(Debug, Default)]
 struct Orders {
     failing: Vec<Verb>,
+    losing: Vec<Verb>,
     /// Calls that still pass before one is held.
     held: Option<(usize, Gate)>,
 }
@@ -107,9 +109,17 @@ impl<B> Faulty<B> {
         self.orders().failing.push(verb);
     }
 
+    /// Carries out every call of a verb from now on, and then fails: what comes of a connection that is cut before the
+    /// answer.
+    pub fn lose_answers(&self, verb: Verb) {
+        self.orders().losing.push(verb);
+    }
+
     /// Stops failing.
     pub fn heal(&self) {
-        self.orders().failing.clear();
+        let mut orders = self.orders();
+        orders.failing.clear();
+        orders.losing.clear();
     }
 
     /// Holds one call before it reaches the inner backend: the next one after `passed` calls.
@@ -123,7 +133,12 @@ impl<B> Faulty<B> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn obey(&self, verb: Verb) -> Result<(), StorageError> {
+    /// Carries a call out as ordered.
+    async fn obey<T>(
+        &self,
+        verb: Verb,
+        call: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
         if let Some(gate) = self.next_gate() {
             gate.reached.add_permits(1);
             // Invariant: the semaphore is never closed.
@@ -134,7 +149,11 @@ impl<B> Faulty<B> {
         if self.orders().failing.contains(&verb) {
             return Err(StorageError::unavailable("it was told to fail"));
         }
-        Ok(())
+        let answer = call.await;
+        if self.orders().losing.contains(&verb) {
+            return Err(StorageError::unavailable("it was told to lose the answer"));
+        }
+        answer
     }
 
     fn next_gate(&self) -> Option<Gate> {
@@ -152,8 +171,7 @@ impl<B> Faulty<B> {
 
 impl<B: Backend> Backend for Faulty<B> {
     async fn load(&self, key: &StorageKey) -> Result<Option<Loaded>, StorageError> {
-        self.obey(Verb::Load).await?;
-        self.inner.load(key).await
+        self.obey(Verb::Load, self.inner.load(key)).await
     }
 
     async fn create(
@@ -162,8 +180,8 @@ impl<B: Backend> Backend for Faulty<B> {
         record: &Record,
         expires_at: SystemTime,
     ) -> Result<Created, StorageError> {
-        self.obey(Verb::Create).await?;
-        self.inner.create(key, record, expires_at).await
+        self.obey(Verb::Create, self.inner.create(key, record, expires_at))
+            .await
     }
 
     async fn update(
@@ -173,10 +191,11 @@ impl<B: Backend> Backend for Faulty<B> {
         seen_version: u64,
         expires_at: SystemTime,
     ) -> Result<Updated, StorageError> {
-        self.obey(Verb::Update).await?;
-        self.inner
-            .update(key, record, seen_version, expires_at)
-            .await
+        self.obey(
+            Verb::Update,
+            self.inner.update(key, record, seen_version, expires_at),
+        )
+        .await
     }
 
     async fn touch(
@@ -184,12 +203,11 @@ impl<B: Backend> Backend for Faulty<B> {
         key: &StorageKey,
         expires_at: SystemTime,
     ) -> Result<Touched, StorageError> {
-        self.obey(Verb::Touch).await?;
-        self.inner.touch(key, expires_at).await
+        self.obey(Verb::Touch, self.inner.touch(key, expires_at))
+            .await
     }
 
     async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
-        self.obey(Verb::Delete).await?;
-        self.inner.delete(key).await
+        self.obey(Verb::Delete, self.inner.delete(key)).await
     }
 }

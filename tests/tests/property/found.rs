@@ -84,6 +84,22 @@ fn a_request_by_an_old_id_does_not_send_an_id_that_was_replaced_meanwhile() {
     ]);
 }
 
+#[test]
+fn a_request_whose_id_was_closed_meanwhile_loses_nothing_when_it_renews_its_id_twice() {
+    replay(&[
+        Act(0, Set("a")),
+        End(0),
+        Open(0, Latest),
+        Act(1, RegenerateId),
+        End(1),
+        Act(0, KeepOld(200)),
+        Commit(0),
+        Act(0, Set("b")),
+        Act(0, KeepOld(200)),
+        End(0),
+    ]);
+}
+
 async fn replay_race(racers: [(&[Deed], &[Deed]); RACERS], first: &[Turn]) {
     let racers = racers.map(|(before, meanwhile)| Racer {
         before: before.to_vec(),

@@ -118,6 +118,8 @@ pub(super) struct Request {
     pub(super) name: Option<Name>,
     /// The id that its session had when it last looked.
     pub(super) seen_as: Option<Name>,
+    /// When it expired by then.
+    pub(super) seen_expires: u64,
     /// Its session is to get a new id; the old one reads for so many seconds.
     pub(super) rotation: Option<u64>,
     pub(super) doomed: Vec<SessionNumber>,
@@ -144,6 +146,7 @@ impl Request {
             session: None,
             name: None,
             seen_as: None,
+            seen_expires: 0,
             rotation: None,
             doomed: Vec::new(),
             presented,

@@ -60,7 +60,6 @@ enum Named {
     /// Opens what the other name opens, as long as the old one is honoured.
     Replaced {
         by: Name,
-        since: u64,
         until: u64,
     },
 }
@@ -74,9 +73,10 @@ impl World for Server {
                     let session = &self.sessions[number];
                     let mut request = Request::on(&session.data, session.created, number, name);
                     request.resend = name != asked;
+                    request.seen_expires = session.expires;
                     return session.is_live(now).then_some((request, session.expires));
                 }
-                Named::Replaced { by, until, .. } if now < until => name = by,
+                Named::Replaced { by, until } if now < until => name = by,
                 Named::Replaced { .. } => return None,
             }
         }
@@ -99,41 +99,43 @@ impl World for Server {
             request.is_orphaned = true;
             return request.forget();
         }
+        let current = self.sessions[number].name;
+        let is_known = self.leads(request.name, current, now);
         let session = &mut self.sessions[number];
-        let current = session.name;
+        let is_used_later = request.seen_expires != deadline(session.created, now);
         let writes = request.is_dirty || request.rotation.is_some();
-        if writes {
-            request.replay_on(&mut session.data);
-            request.settle_on(&session.data, current);
+        if !writes && !is_used_later && !request.resend {
+            return request.forget();
         }
         // Looking at a session counts as its use, unless it has moved on to an id that the request has not seen.
         if writes || request.seen_as == Some(current) {
             session.expires = deadline(session.created, now);
         }
-        if let Some(grace) = request.rotation.take() {
-            let until = if self.leads(request.name, current) {
-                now + grace
-            } else {
-                0
-            };
-            let name = self.names.len();
+        if writes || request.seen_as != Some(current) {
+            request.replay_on(&mut session.data);
+            request.settle_on(&session.data, current);
+        }
+        request.seen_expires = session.expires;
+
+        let grace = request.rotation.take();
+        // Who would keep the old id open takes the id that another request has replaced it by.
+        let grace = grace.filter(|&grace| grace == 0 || request.name == Some(current));
+        if let Some(grace) = grace {
+            let until = if grace > 0 { now + grace } else { 0 };
+            let by = self.names.len();
             self.names.push(Named::Current(number));
-            self.names[current] = Named::Replaced {
-                by: name,
-                since: now,
-                until,
-            };
-            self.sessions[number].name = name;
-            request.name = Some(name);
-            request.seen_as = Some(name);
-            request.sent = Sent::Cookie(name);
-        } else if request.name == Some(current) {
-            // An id that another request has replaced is not given out again: the new one is for that request to send.
-            if request.resend {
+            self.names[current] = Named::Replaced { by, until };
+            self.sessions[number].name = by;
+            request.name = Some(by);
+            request.seen_as = Some(by);
+            request.sent = Sent::Cookie(by);
+        } else if is_known {
+            if request.resend || request.name != Some(current) {
                 request.sent = Sent::Cookie(current);
             } else if request.sent == Sent::Nothing {
                 request.sent = Sent::Perhaps(current);
             }
+            request.name = Some(current);
         }
         request.forget();
     }
@@ -155,17 +157,18 @@ impl Server {
         });
         request.session = Some(number);
         request.name = Some(name);
+        request.seen_expires = deadline(request.created, now);
         request.sent = Sent::Cookie(name);
         request.settle_on(&request.view.clone(), name);
         request.forget();
     }
 
-    /// Whether whoever holds the one name could read under the other when it was made.
-    fn leads(&self, from: Option<Name>, to: Name) -> bool {
+    /// Whether the one name opens what the other does. If not, the other one is for whoever made it to send.
+    fn leads(&self, from: Option<Name>, to: Name, now: u64) -> bool {
         let Some(mut name) = from else { return false };
         while name != to {
             match self.names[name] {
-                Named::Replaced { by, since, until } if since < until => name = by,
+                Named::Replaced { by, until } if now < until => name = by,
                 _ => return false,
             }
         }

@@ -73,14 +73,14 @@ pub(super) fn routes(watch: &Watch) -> Router {
             }),
         )
         .route("/look", watching(|_| ()))
-        .route("/login", watching(|session| session.regenerate_id()))
+        .route("/login", watching(Session::regenerate_id))
         .route(
             "/grace",
             watching(|session| {
                 session.regenerate_id_keeping_old(Duration::from_secs(60));
             }),
         )
-        .route("/logout", watching(|session| session.destroy()))
+        .route("/logout", watching(Session::destroy))
         .route(
             "/unwritable",
             watching(|session| session.set("unwritable", Unwritable)),

@@ -530,6 +530,45 @@ pub async fn g6_a_storage_that_fails_is_an_error_and_loses_nothing<B: Backend + 
     assert!(site.opens_nothing(&jar).await);
 }
 
+pub async fn g6_a_call_whose_answer_is_lost_may_be_made_again<B: Backend + Clone>(backend: B) {
+    let site = Site::new(backend);
+    let lossy = async |session: &Session, verb| {
+        site.storage.lose_answers(verb);
+        assert!(matches!(
+            site.sessions.commit(session).await,
+            Err(Error::Storage(_))
+        ));
+        site.storage.heal();
+        site.commit(session).await
+    };
+    let session = site.open(&None).await;
+    session.set("visitor", true);
+    let jar = lossy(&session, Verb::Create).await;
+    assert_eq!(get(&site.open(&jar).await, "visitor"), Some(true));
+
+    let session = site.open(&jar).await;
+    session.set("key", 1);
+    lossy(&session, Verb::Update).await;
+    assert_eq!(get(&site.open(&jar).await, "key"), Some(1));
+
+    for verb in [Verb::Create, Verb::Update] {
+        let jar = site.visitor().await;
+        let session = site.open(&jar).await;
+        session.set("user", 7);
+        session.regenerate_id();
+        let new_jar = lossy(&session, verb).await;
+        assert!(site.opens_nothing(&jar).await);
+        assert_eq!(get(&site.open(&new_jar).await, "user"), Some(7));
+    }
+    for verb in [Verb::Update, Verb::Delete] {
+        let jar = site.visitor().await;
+        let session = site.open(&jar).await;
+        session.destroy();
+        assert_eq!(lossy(&session, verb).await.as_deref(), Some("session="));
+        assert!(site.opens_nothing(&jar).await);
+    }
+}
+
 // G7: expiry is the server's.
 
 pub async fn g7_both_limits_are_checked_on_read<B: Backend + Clone>(backend: B) {

@@ -61,6 +61,7 @@ macro_rules! conformance {
                 g4_requests_that_renew_the_id_together_end_up_with_one,
                 g4_an_old_id_opens_the_session_for_its_grace_and_no_longer,
                 g6_a_storage_that_fails_is_an_error_and_loses_nothing,
+                g6_a_call_whose_answer_is_lost_may_be_made_again,
                 g7_both_limits_are_checked_on_read,
                 g7_activity_is_written_once_per_tenth_of_the_idle_timeout,
                 g12_a_record_over_its_limit_is_an_error_that_names_its_largest_keys,
