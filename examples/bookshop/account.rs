@@ -36,9 +36,9 @@ pub(crate) async fn login(session: Session<Visitor>, Form(form): Form<LoginForm>
         session.flash_error("That name and password do not match.");
         return Redirect::to("/login");
     };
-    // Whoever planted or saw the cookie of before the login holds nothing after it.
-    session.regenerate_id();
     session.flash_success(format!("Welcome, {name}."));
+    // `user` is `privileged`: this gives the session a new id, so whoever planted or saw the cookie of before the login holds
+    // nothing after it.
     session.set_user(name);
     Redirect::to("/")
 }

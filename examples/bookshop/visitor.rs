@@ -9,7 +9,8 @@ use session::SessionSchema;
 /// `set_theme(..)`, `update_cart(..)`, `flash_success(..)` and `take_success()`, and so on.
 #[derive(SessionSchema)]
 pub(crate) struct Visitor {
-    /// The name that the visitor logged in with.
+    /// The name that the visitor logged in with. Being `privileged`, it gives the session another id when it changes.
+    #[session(privileged)]
     pub(crate) user: Option<String>,
 
     #[session(default)]

@@ -28,6 +28,10 @@ pub(crate) struct Schema<'a> {
     pub(crate) declared: Vec<&'a Ident>,
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "attributes are there or not, independently of each other"
+)]
 pub(crate) struct Field<'a> {
     pub(crate) ident: &'a Ident,
     /// What the methods are named after: the field, or what `accessor` says.

@@ -21,6 +21,10 @@ pub(crate) struct StructAttrs {
 }
 
 /// `#[session(…)]` above a field.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "attributes are there or not, independently of each other"
+)]
 pub(crate) struct FieldAttrs {
     pub(crate) accessor: Option<Ident>,
     pub(crate) aliases: Vec<LitStr>,

@@ -22,7 +22,17 @@ mod app {
     pub mod std {}
 
     #[derive(SessionSchema)]
+    #[session(prefix = "a_")]
+    pub struct Inner {
+        #[session(alias = "b", privileged, secret, expires_in = "1h")]
+        a: ::core::option::Option<u64>,
+    }
+
+    #[derive(SessionSchema)]
+    #[session(strict)]
     pub struct Visitor {
+        #[session(flatten)]
+        inner: Inner,
         user_id: ::core::option::Option<u64>,
         #[session(default)]
         cart: ::std::vec::Vec<u64>,
@@ -35,6 +45,7 @@ mod app {
     pub fn run() {
         let session = Session::new().schema::<Visitor>();
         session.set_user_id(7);
+        session.inner().set_a(1);
         session.update_cart(|cart| cart.push(session_value()));
         session.update_user_id(|_| {});
         session.update_tries(|tries| *tries += 1);

@@ -3,6 +3,8 @@
 //! All of it is evaluated by the compiler: `flatten` and [`compatible!`](crate::compatible) turn a clash into an error.
 #![allow(
     missing_docs,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
     reason = "public for the derive alone, which finds it under `__private`"
 )]
 
@@ -104,9 +106,8 @@ pub const fn fields<const COUNT: usize>(
         let mut fields = part.fields;
         while let [field, others @ ..] = fields {
             let (key, behind) = text.split_at(part.prefix.len() + field.key.len());
-            let key = match str::from_utf8(key) {
-                Ok(key) => key,
-                Err(_) => panic!("Invariant: a key is a string after a string"),
+            let Ok(key) = str::from_utf8(key) else {
+                panic!("Invariant: a key is a string after a string");
             };
             // Invariant: `COUNT` is what `count` says of these parts.
             all[index] = Field { key, ..*field };
@@ -224,10 +225,10 @@ impl Message {
     }
 
     pub const fn as_str(&self) -> &str {
-        match str::from_utf8(self.bytes.as_slice().split_at(self.len).0) {
-            Ok(text) => text,
-            Err(_) => panic!("Invariant: what is put together of strings is one"),
-        }
+        let Ok(text) = str::from_utf8(self.bytes.as_slice().split_at(self.len).0) else {
+            panic!("Invariant: what is put together of strings is one");
+        };
+        text
     }
 }
 

@@ -5,6 +5,8 @@
 
 #![allow(
     missing_docs,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
     reason = "public for the derive alone, which finds it under `__private`"
 )]
 
@@ -16,7 +18,7 @@ use crate::value::{Json, Step, decode_by, encode_by};
 
 pub use crate::handle::Handle;
 pub use crate::schema::composition::{
-    Field, conflict, count, count_keys, duplicate, field, fields, keys, part, size, text,
+    Field, Part, conflict, count, count_keys, duplicate, field, fields, keys, part, size, text,
 };
 pub use crate::value::{Reader, Writer};
 

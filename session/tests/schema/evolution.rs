@@ -52,10 +52,14 @@ async fn stored_by_the_old() -> World {
 #[tokio::test]
 async fn renamed_field_reads_its_old_key_and_writes_the_new_one() {
     let mut world = stored_by_the_old().await;
-    let read = world.request(|session: &Session<New>| session.user_id()).await;
+    let read = world
+        .request(|session: &Session<New>| session.user_id())
+        .await;
     assert_eq!(read, Some(7));
 
-    world.request(|session: &Session<New>| session.set_user_id(8)).await;
+    world
+        .request(|session: &Session<New>| session.set_user_id(8))
+        .await;
     let session = world.open::<New>().await;
     assert_eq!(session.user_id(), Some(8));
     assert!(session.untyped().has("user_id") && !session.untyped().has("uid"));
@@ -82,7 +86,9 @@ async fn update_begins_with_what_the_old_key_holds_also_when_that_changes_meanwh
     session.update_user_id(|id| *id = id.map(|id| id + 1));
     assert_eq!(session.user_id(), Some(8));
 
-    world.request(|session: &Session<Old>| session.set_uid(41)).await;
+    world
+        .request(|session: &Session<Old>| session.set_uid(41))
+        .await;
     world.commit(&session).await;
     let session = world.open::<New>().await;
     assert_eq!(session.user_id(), Some(42));
@@ -92,9 +98,15 @@ async fn update_begins_with_what_the_old_key_holds_also_when_that_changes_meanwh
 #[tokio::test]
 async fn value_that_an_old_version_wrote_after_the_new_one_is_the_later_one() {
     let mut world = stored_by_the_old().await;
-    world.request(|session: &Session<New>| session.set_user_id(8)).await;
-    world.request(|session: &Session<Old>| session.set_uid(9)).await;
-    let read = world.request(|session: &Session<New>| session.user_id()).await;
+    world
+        .request(|session: &Session<New>| session.set_user_id(8))
+        .await;
+    world
+        .request(|session: &Session<Old>| session.set_uid(9))
+        .await;
+    let read = world
+        .request(|session: &Session<New>| session.user_id())
+        .await;
     assert_eq!(read, Some(9));
 }
 
@@ -103,7 +115,9 @@ async fn write_to_the_new_key_outlives_one_to_the_old_key_that_was_committed_bef
     let mut world = stored_by_the_old().await;
     let session = world.open::<New>().await;
     session.set_user_id(8);
-    world.request(|session: &Session<Old>| session.set_uid(9)).await;
+    world
+        .request(|session: &Session<Old>| session.set_uid(9))
+        .await;
     world.commit(&session).await;
     let session = world.open::<New>().await;
     assert_eq!(session.user_id(), Some(8), "the last commit wins");
@@ -135,7 +149,9 @@ async fn value_of_a_changed_type_is_absent_and_stays_until_it_is_overwritten() {
     let cart = world.request(|session: &Session<Old>| session.cart()).await;
     assert_eq!(cart, ["Emma"], "a rollback loses nothing");
 
-    world.request(|session: &Session<New>| session.set_cart(2)).await;
+    world
+        .request(|session: &Session<New>| session.set_cart(2))
+        .await;
     assert_eq!(world.open::<New>().await.cart(), 2);
 }
 

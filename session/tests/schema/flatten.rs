@@ -72,14 +72,23 @@ async fn accessors_of_each_are_its_own() {
             session.staff().set_user_id(2);
             session.inner().auth().set_user_id(3);
             session.inner().auth().flash_notice("Hello.");
-            session.shop().update_cart(|cart| cart.push("Emma".to_owned()));
+            session
+                .shop()
+                .update_cart(|cart| cart.push("Emma".to_owned()));
             session.untyped().set("staff_uid", 22);
         })
         .await;
     let session = world.open::<Site>().await;
     assert_eq!(session.auth().user_id(), Some(1));
-    assert_eq!(session.staff().user_id(), Some(22), "an alias is found under the prefix");
-    assert_eq!(session.inner().auth().peek_notice().as_deref(), Some("Hello."));
+    assert_eq!(
+        session.staff().user_id(),
+        Some(22),
+        "an alias is found under the prefix"
+    );
+    assert_eq!(
+        session.inner().auth().peek_notice().as_deref(),
+        Some("Hello.")
+    );
     assert_eq!(session.schema::<Auth>().user_id(), Some(1));
     assert_eq!(
         session.untyped().data(),

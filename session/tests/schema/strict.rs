@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header::COOKIE};
 use axum::routing::get;
 use axum::{Router, response::IntoResponse};
-use session::{Rejection, Session, SessionLayer, SessionSchema};
+use session::web::Rejection;
+use session::{Session, SessionLayer, SessionSchema};
 use tower::ServiceExt as _;
 
 use crate::World;
@@ -39,9 +40,14 @@ async fn status<S: SessionSchema>(key: &str, value: &str) -> (StatusCode, String
         .route("/", get(handler::<S>))
         .layer(SessionLayer::from(world.sessions.clone()));
     let request = Request::get("/").header(COOKIE, world.cookie.as_deref().unwrap());
-    let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response = app
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     let status = response.status();
-    let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+    let body = axum::body::to_bytes(response.into_body(), 1000)
+        .await
+        .unwrap();
     let session = world.open::<session::Untyped>().await;
     assert!(session.has("notice") && session.has(key), "nothing is lost");
     (status, String::from_utf8(body.to_vec()).unwrap())
@@ -51,7 +57,10 @@ async fn status<S: SessionSchema>(key: &str, value: &str) -> (StatusCode, String
 async fn strict_schema_refuses_a_session_with_a_value_of_another_type() {
     let (status, body) = status::<Strict>("cart", "hunter2").await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(body, "the session holds a value that does not fit its schema");
+    assert_eq!(
+        body,
+        "the session holds a value that does not fit its schema"
+    );
 }
 
 #[tokio::test]
@@ -75,13 +84,23 @@ async fn refusal_names_the_key_to_whoever_handles_it_and_no_value() {
     }
 
     let mut world = World::new();
-    world.request(|session: &Session| session.set("cart", "hunter2")).await;
+    world
+        .request(|session: &Session| session.set("cart", "hunter2"))
+        .await;
     let app: Router = Router::new()
         .route("/", get(handler))
         .layer(SessionLayer::from(world.sessions.clone()));
     let request = Request::get("/").header(COOKIE, world.cookie.as_deref().unwrap());
-    let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+    let response = app
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    let body = axum::body::to_bytes(response.into_body(), 1000)
+        .await
+        .unwrap();
     let text = String::from_utf8(body.to_vec()).unwrap();
-    assert!(text.contains("`cart`") && !text.contains("hunter2"), "{text}");
+    assert!(
+        text.contains("`cart`") && !text.contains("hunter2"),
+        "{text}"
+    );
 }

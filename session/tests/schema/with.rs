@@ -10,17 +10,29 @@ use crate::World;
 struct Color(u32);
 
 mod hex {
+    #![allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes what it writes by reference"
+    )]
+
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     use super::Color;
 
-    pub(super) fn serialize<S: Serializer>(color: &Color, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        color: &Color,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&format!("{:06x}", color.0))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Color, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Color, D::Error> {
         let text = String::deserialize(deserializer)?;
-        u32::from_str_radix(&text, 16).map(Color).map_err(D::Error::custom)
+        u32::from_str_radix(&text, 16)
+            .map(Color)
+            .map_err(D::Error::custom)
     }
 }
 

@@ -1,0 +1,16 @@
+use session::SessionSchema;
+
+#[derive(SessionSchema)]
+struct Auth {
+    user_id: Option<u64>,
+}
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(flatten)]
+    auth: Auth,
+    #[session(flatten)]
+    staff: Auth,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use session::SessionSchema;
+
+#[derive(SessionSchema)]
+struct Auth {
+    user_id: Option<u64>,
+}
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(flatten)]
+    schema: Auth,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use session::SessionSchema;
+
+mod hex {}
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(with = "hex")]
+    color: Option<u32>,
+}
+
+fn main() {}
