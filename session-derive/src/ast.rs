@@ -245,7 +245,8 @@ fn named_fields<'a>(
 fn meaning<'a>(attrs: &mut FieldAttrs, ty: &'a Type) -> (Kind, &'a Type) {
     let optional = option_value(ty);
     match (attrs.flash, attrs.default.take(), optional) {
-        _ if attrs.flatten => (Kind::Nested, ty),
+        // With `Option` it is a mistake, but the schema is known all the same.
+        (_, _, value) if attrs.flatten => (Kind::Nested, value.unwrap_or(ty)),
         (Some(lifetime), _, value) => (Kind::Flash(lifetime), value.unwrap_or(ty)),
         (None, Some(fallback), _) => (Kind::Defaulted(fallback), ty),
         (None, None, Some(value)) => (Kind::Optional, value),

@@ -96,10 +96,9 @@ fn check(schema: &Schema) -> Option<TokenStream> {
     let checks = schema.fields.iter().filter(|field| !field.faulty);
     let checks: Vec<_> = checks
         .filter_map(|field| {
-            let ty = field.declared;
             if field.is_nested() {
-                let prefix = keys::prefix(field);
-                return Some(quote_spanned! {located(ty)=>
+                let (ty, prefix) = (keys::nested_type(field), keys::prefix(field));
+                return Some(quote_spanned! {located(field.value)=>
                     <#ty as #krate::SessionSchema>::__check(&handle.under(#prefix))?;
                 });
             }
@@ -245,9 +244,10 @@ fn signature(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream 
     let span = located(field.ident);
     match accessor {
         Accessor::View => {
-            let krate = &schema.krate;
-            let span = located(declared);
-            quote_spanned!(span=> fn #name(&self) -> <#declared as #krate::SessionSchema>::Accessors)
+            let (krate, ty) = (&schema.krate, keys::nested_type(field));
+            // At one place with the type, for the same reason.
+            let span = ty.span();
+            quote_spanned!(span=> fn #name(&self) -> <#ty as #krate::SessionSchema>::Accessors)
         }
         Accessor::Get => quote_spanned!(span=> fn #name(&self) -> #declared),
         Accessor::Set | Accessor::Flash if takes_into(field) => {
@@ -272,8 +272,9 @@ fn body(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
     let Field { value, .. } = field;
     if accessor == Accessor::View {
         let (krate, prefix) = (&schema.krate, keys::prefix(field));
-        return quote_spanned! {located(value)=>
-            <#value as #krate::SessionSchema>::__accessors(self.__handle.under(#prefix))
+        let ty = keys::nested_type(field);
+        return quote_spanned! {ty.span()=>
+            <#ty as #krate::SessionSchema>::__accessors(self.__handle.under(#prefix))
         };
     }
     let constant = constant_name(field);

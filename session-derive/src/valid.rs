@@ -37,11 +37,14 @@ const METHODS_OF_SESSION: [&str; 20] = [
 pub(crate) fn check(cx: &mut Ctxt, schema: &mut Schema) {
     check_name(cx, schema);
     for field in &mut schema.fields {
-        let known_mistakes = cx.len();
+        let (known_mistakes, is_misread) = (cx.len(), field.faulty);
         check_type(cx, field);
         field.faulty |= cx.len() > known_mistakes;
         check_key(cx, field);
-        check_hidden(cx, field);
+        // An attribute that was not understood may have been the other name.
+        if !is_misread {
+            check_hidden(cx, field);
+        }
     }
     check_duplicate_keys(cx, &schema.fields);
     check_clashes(cx, &mut schema.fields);

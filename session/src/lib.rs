@@ -9,14 +9,14 @@
 //!
 //! #[derive(SessionSchema)]
 //! struct Visitor {
+//!     #[session(privileged)]
 //!     user_id: Option<u64>,
 //!     #[session(flash)]
 //!     notice: Option<String>,
 //! }
 //!
 //! async fn login(session: Session<Visitor>) {
-//!     session.regenerate_id();
-//!     session.set_user_id(7);
+//!     session.set_user_id(7); // another session id, since the field is privileged
 //!     session.flash_notice("Welcome back.");
 //! }
 //! # let session = Session::new().schema::<Visitor>();

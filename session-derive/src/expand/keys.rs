@@ -1,7 +1,7 @@
 //! `KEYS` and what stands behind it: the keys and types of a schema, for the comparison with others.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::located;
@@ -34,8 +34,8 @@ fn composed(schema: &Schema) -> TokenStream {
         .chunk_by(|a, b| !a.is_nested() && !b.is_nested())
         .map(|part| match part {
             [nested] if nested.is_nested() => {
-                let (ty, prefix) = (nested.declared, prefix(nested));
-                quote_spanned! {located(ty)=>
+                let (ty, prefix) = (nested_type(nested), prefix(nested));
+                quote_spanned! {located(nested.value)=>
                     #runtime::part(#prefix, <#ty as #krate::SessionSchema>::__FIELDS)
                 }
             }
@@ -102,6 +102,25 @@ fn stored_as(field: &Field) -> String {
             format!("{ty} with {module}")
         }
         None => ty,
+    }
+}
+
+/// A flattened schema's type, all of it at the place of its last name: what is no schema is then one error and not one for
+/// each use. A `$crate` leads to its crate by its place, so a path with one stays as it is.
+pub(super) fn nested_type(field: &Field) -> TokenStream {
+    let tokens = field.value.to_token_stream();
+    let is_name = |token: &TokenTree| matches!(token, TokenTree::Ident(_));
+    let last = tokens.clone().into_iter().filter(is_name).last();
+    match last {
+        Some(last) if !tokens.to_string().contains('$') => {
+            let span = located(&last);
+            let place = |mut token: TokenTree| {
+                token.set_span(span);
+                token
+            };
+            tokens.into_iter().map(place).collect()
+        }
+        _ => tokens,
     }
 }
 
