@@ -217,6 +217,7 @@ fn place(field: &Field, runtime: &TokenStream) -> TokenStream {
 fn method(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
     let Field { vis, attrs, .. } = field;
     let summary = accessor.summary(&field.base.unraw().to_string(), &field.kind);
+    let gap = (!attrs.is_empty()).then(|| quote!(#[doc = ""]));
     let must_use = accessor.only_reads().then(|| quote!(#[must_use]));
     let signature = signature(schema, field, accessor);
     let body = if field.faulty {
@@ -226,7 +227,7 @@ fn method(schema: &Schema, field: &Field, accessor: Accessor) -> TokenStream {
     };
     quote! {
         #[doc = #summary]
-        #[doc = ""]
+        #gap
         #(#attrs)*
         #must_use
         #vis #signature {
