@@ -3,6 +3,14 @@ use session::{Session, SessionSchema};
 #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Theme(u8);
 
+mod shop {
+    #[derive(session::SessionSchema)]
+    pub struct Shop {
+        #[session(default)]
+        pub cart: Vec<u64>,
+    }
+}
+
 // Every token may come from the caller of the macro, or from the macro itself.
 macro_rules! schema {
     (
@@ -11,15 +19,18 @@ macro_rules! schema {
             $($field:ident : $ty:ty = $default:expr),* $(,)?
         }
         optional $optional:ident : $whole:ty, $inner:ty;
-        key $key:literal
+        key $key:literal, once $former:literal, for $time:literal;
+        nested $nested:ident : $schema:ty, $prefix:literal
     ) => {
         $(#[$meta])*
         #[derive(SessionSchema)]
         $vis struct $name {
             $(#[session(default = $default)] $field: $ty,)*
             $optional: $whole,
-            #[session(rename = $key)]
+            #[session(rename = $key, alias = $former, expires_in = $time)]
             own: Option<$inner>,
+            #[session(flatten, prefix = $prefix)]
+            $nested: $schema,
             #[session(flash)]
             notice: Option<String>,
         }
@@ -33,7 +44,8 @@ schema! {
         language: String = "en".to_owned(),
     }
     optional user_id: Option<u64>, Theme;
-    key "own-key"
+    key "own-key", once "former-key", for "1h";
+    nested shop: shop::Shop, "shop-"
 }
 
 fn main() {
@@ -43,6 +55,8 @@ fn main() {
     assert_eq!(session.language(), "de");
     session.set_user_id(7);
     assert_eq!(session.user_id(), Some(7));
+    session.shop().update_cart(|cart| cart.push(1));
+    assert_eq!(session.shop().cart(), [1]);
     session.set_own(Theme(2));
     session.update_own(|own| *own = None);
     assert_eq!(session.own(), None);
@@ -50,6 +64,6 @@ fn main() {
     assert_eq!(session.take_notice().as_deref(), Some("Saved."));
     assert_eq!(
         Visitor::KEYS,
-        ["theme", "language", "user_id", "own-key", "notice"]
+        ["theme", "language", "user_id", "own-key", "shop-cart", "notice"]
     );
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use session::{Backend as _, Session, SessionSchema};
+use session::testing::TestClock;
+use session::{
+    Backend as _, CookieStorage, KeyRing, Session, SessionCookie, SessionSchema, Sessions,
+};
 
 use crate::World;
 
@@ -138,6 +141,55 @@ async fn another_requests_change_keeps_the_limit() {
     assert_eq!(session.name().as_deref(), Some("Ada"));
     world.clock.advance(10 * MINUTE);
     assert_eq!(session.code(), None);
+}
+
+#[tokio::test]
+async fn commit_within_a_request_begins_no_second_time() {
+    let mut world = World::new();
+    let session = world.open::<Login>().await;
+    session.update_tries(|tries| *tries += 1);
+    world.commit(&session).await;
+    world.clock.advance(MINUTE);
+    session.update_tries(|tries| *tries += 1);
+    world.commit(&session).await;
+    assert_eq!(world.open::<Login>().await.tries(), 2);
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(session.tries(), 0);
+    assert_eq!(world.open::<Login>().await.tries(), 0);
+}
+
+#[tokio::test]
+async fn value_that_was_removed_and_made_again_begins_anew() {
+    let mut world = World::new();
+    world
+        .request(|session: &Session<Login>| session.set_code("1"))
+        .await;
+    world.clock.advance(5 * MINUTE);
+    world
+        .request(|session: &Session<Login>| {
+            session.update_code(|code| *code = None);
+            session.update_code(|code| *code = Some("2".to_owned()));
+        })
+        .await;
+    world.clock.advance(6 * MINUTE);
+    assert_eq!(world.open::<Login>().await.code().as_deref(), Some("2"));
+    world.clock.advance(4 * MINUTE);
+    assert_eq!(world.open::<Login>().await.code(), None);
+}
+
+#[tokio::test]
+async fn cookie_that_holds_the_session_holds_the_limit() {
+    let clock = TestClock::new();
+    let cookie = SessionCookie::new("__Host-session", KeyRing::generate().unwrap());
+    let sessions = Sessions::new(cookie, CookieStorage::new()).clock(clock.clone());
+    let session = sessions.open([""; 0]).await.unwrap().schema::<Login>();
+    session.set_code("417203");
+    let set_cookie = sessions.commit(&session).await.unwrap().unwrap();
+    let pair = set_cookie.to_str().unwrap().split(';').next().unwrap();
+    let open = || async { sessions.open([pair]).await.unwrap().schema::<Login>() };
+    assert_eq!(open().await.code().as_deref(), Some("417203"));
+    clock.advance(10 * MINUTE);
+    assert_eq!(open().await.code(), None);
 }
 
 #[test]

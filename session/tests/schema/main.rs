@@ -1,6 +1,7 @@
 //! What the attributes of a schema do to a session that is stored and opened again.
 #![cfg(all(
     feature = "axum",
+    feature = "cookie",
     feature = "derive",
     feature = "memory",
     feature = "testing"
