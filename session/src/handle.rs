@@ -167,8 +167,7 @@ impl Handle {
         let key = key.into();
         let json = self.flash_json(&key)?;
         let value = self.decode_or_report(&key, &json)?;
-        self.state().take_flash(key);
-        Some(value)
+        self.state().take_flash(key).then_some(value)
     }
 
     pub(crate) fn peek_flash<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
