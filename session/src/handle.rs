@@ -217,14 +217,14 @@ impl Handle {
         });
     }
 
-    /// Consumes the flash values of a target.
-    pub(crate) fn take_flash(&self, target: &Target) {
+    /// Consumes the flash values of a target, unless another thread of this request has just done so: then `false`.
+    pub(crate) fn take_flash(&self, target: &Target) -> bool {
         let mut state = self.state();
+        let mut is_taken = false;
         for key in target.keys() {
-            if state.changes.flash(key, state.record()).is_some() {
-                state.take_flash(key.clone());
-            }
+            is_taken |= state.take_flash(key.clone());
         }
+        is_taken
     }
 
     pub(crate) fn unset_flash(&self, key: &str) {

@@ -97,6 +97,12 @@ pub use session_derive::SessionSchema;
 pub use self::schema::runtime as __private;
 
 /// The examples of the README, compiled.
-#[cfg(all(doctest, feature = "axum", feature = "derive", feature = "memory"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "derive",
+    feature = "memory",
+    feature = "testing"
+))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -259,8 +259,8 @@ impl Session {
             return Ok(None);
         };
         let value = decode(key, &json)?;
-        handle.state().take_flash(key.to_owned().into());
-        Ok(Some(value))
+        let is_taken = handle.state().take_flash(key.to_owned().into());
+        Ok(is_taken.then_some(value))
     }
 
     /// The value under a key, without consuming a flash value.

@@ -154,9 +154,14 @@ impl State {
         change(Arc::make_mut(&mut self.changes));
     }
 
-    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>) {
+    /// Consumes a flash value, unless another thread of this request has just done so: then `false`.
+    pub(crate) fn take_flash(&mut self, key: Cow<'static, str>) -> bool {
         let record = self.stored.as_ref().map(|stored| &stored.record);
-        Arc::make_mut(&mut self.changes).take_flash(key, record);
+        let is_there = self.changes.flash(&key, record).is_some();
+        if is_there {
+            Arc::make_mut(&mut self.changes).take_flash(key, record);
+        }
+        is_there
     }
 
     /// Whether a commit would write more than the activity.

@@ -240,8 +240,8 @@ impl<T> Flash<T> {
     /// Consumes the value, unless it does not fit: then it stays for whoever can read it.
     pub fn take(&self, handle: &Handle) -> Option<T> {
         let value = self.peek(handle)?;
-        handle.take_flash(&self.place.target(handle));
-        Some(value)
+        let is_taken = handle.take_flash(&self.place.target(handle));
+        is_taken.then_some(value)
     }
 
     pub fn peek(&self, handle: &Handle) -> Option<T> {

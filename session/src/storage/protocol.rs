@@ -29,8 +29,8 @@ use crate::storage::protocol::writer::{Outcome, Writer};
 const MAX_TRIES: u32 = 64;
 /// How many replaced ids in a row are followed.
 const MAX_HOPS: u32 = 16;
-/// How long the mark of a replaced id stays, in seconds, unless its session ends before: longer than whoever holds the old
-/// id takes to commit, web sockets included.
+/// How long the mark of a replaced id stays, in seconds: longer than whoever holds the old id takes to commit, web sockets
+/// included, and whatever the session's own limits are.
 const MARK_SECONDS: u64 = 24 * 3600;
 
 /// Reads the session that a cookie's value stands for.

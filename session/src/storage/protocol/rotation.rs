@@ -40,7 +40,7 @@ impl<B: Backend> Writer<'_, B> {
 
             let mark = self.mark(&record, rotation, new_key);
             let now = self.context.now_unix();
-            let mark_until = expires_at.min(now.saturating_add(MARK_SECONDS.max(rotation.grace)));
+            let mark_until = now.saturating_add(MARK_SECONDS.max(rotation.grace));
             let claim = self
                 .backend
                 .update(&old.key, &mark, old.version, from_unix(mark_until));
@@ -92,7 +92,12 @@ impl<B: Backend> Writer<'_, B> {
             self.backend.delete(&key).await?;
         }
         let old_id = rotation.old_id.clone();
-        match self.find(old_id.storage_key(), Some(old_id)).await? {
+        let mut found = self.find(old_id.storage_key(), Some(old_id)).await?;
+        if found.is_none() {
+            // An id that was never stored: an earlier commit of this request has found its own id closed.
+            found = self.find(seen.key, None).await?;
+        }
+        match found {
             Some(found) => self.update_found(seen, found).await,
             None => Ok(Outcome::Gone),
         }
