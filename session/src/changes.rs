@@ -751,6 +751,63 @@ mod tests {
         assert_eq!(apply(&changes, &newer, &seen), newer);
     }
 
+    fn kept(key: &'static str, value: &'static str, until: u64) -> Record {
+        let terms = Terms {
+            until: Some(until),
+            secret: true,
+        };
+        Record::of(
+            0,
+            &mut vec![Entry {
+                key,
+                kind: Kind::Lasting,
+                value,
+                terms,
+            }],
+        )
+    }
+
+    #[test]
+    fn a_value_past_its_limit_goes_with_the_next_commit_and_one_before_it_keeps_its_terms() {
+        let mut changes = Changes::default();
+        changes.set("a".into(), Ok(json("1")));
+        let past = kept("k", "1", NOW);
+        assert_eq!(
+            apply(&changes, &past, &past),
+            record(&[("a", Kind::Lasting, "1")])
+        );
+        let merged = apply(&changes, &kept("k", "1", NOW + 1), &past);
+        let terms = merged.lasting("k").unwrap().terms;
+        assert_eq!((terms.until, terms.secret), (Some(NOW + 1), true));
+    }
+
+    #[test]
+    fn an_update_keeps_the_terms_of_the_value_that_it_changes_in_the_end() {
+        let seen = kept("n", "1", NOW + 1);
+        let mut changes = Changes::on_load(&seen);
+        count(&mut changes, &seen);
+        assert_eq!(
+            apply(&changes, &kept("n", "5", NOW + 9), &seen),
+            kept("n", "6", NOW + 9)
+        );
+        let gone = apply(&changes, &kept("n", "5", NOW), &seen);
+        assert_eq!(lasting(&gone, "n"), Some("1"), "it begins with nothing");
+    }
+
+    #[test]
+    fn an_update_begins_with_a_former_key_that_was_written_meanwhile() {
+        let seen = record(&[("n", Kind::Lasting, "1")]);
+        let mut changes = Changes::on_load(&seen);
+        let step = Arc::new(Step::new(|stored| Ok(stored.map(Json::from))));
+        let outcome = Ok(Some(json("1")));
+        changes.update("n".into(), &["m".into()], step, outcome, Terms::default());
+        let fresh = record(&[("m", Kind::Lasting, "2"), ("n", Kind::Lasting, "1")]);
+        assert_eq!(
+            apply(&changes, &fresh, &seen),
+            record(&[("n", Kind::Lasting, "2")])
+        );
+    }
+
     #[test]
     fn a_lasting_and_a_flash_value_of_one_key_live_apart() {
         let seen = record(&[("k", Kind::Lasting, "1"), ("k", Kind::Flash, "2")]);
