@@ -109,7 +109,8 @@ enum Base {
 #[derive(Clone)]
 enum Flash {
     Untouched,
-    Set(Json, FlashLifetime),
+    /// And what of this request's a commit under way may still put there: that goes with it.
+    Set(Json, FlashLifetime, Vec<Json>),
     Unset,
     /// Read, and so are values that it replaced: these go, and a new one that another request has put there stays.
     Taken(Vec<Json>),
@@ -170,7 +171,7 @@ impl Changes {
 
     pub(crate) fn flash<'a>(&'a self, key: &str, record: Option<&'a Record>) -> Option<Seen<'a>> {
         match self.slot(key).map(|slot| &slot.flash) {
-            Some(Flash::Set(json, _)) => Some(Seen::Changed(json)),
+            Some(Flash::Set(json, ..)) => Some(Seen::Changed(json)),
             Some(Flash::Unset | Flash::Taken(_) | Flash::Faulty(_)) => None,
             Some(Flash::Untouched | Flash::Kept) | None => {
                 let entry = self.uncleared(record)?.flash(key)?;
@@ -257,21 +258,37 @@ impl Changes {
         lifetime: FlashLifetime,
         value: Result<Json, Error>,
     ) {
+        let replaced = self.replaced_flash(&key);
         *self.flash_mut(key) = match value {
-            Ok(json) => Flash::Set(json, lifetime),
+            Ok(json) => Flash::Set(json, lifetime, replaced),
             Err(error) => Flash::Faulty(error),
         };
     }
 
-    /// Consumes the flash value that this request sees, and with one that it has set itself the stored one that it hides.
+    /// Consumes the flash value that this request sees, and with one that it has set itself whatever that one hides.
     pub(crate) fn take_flash(&mut self, key: Cow<'static, str>, record: Option<&Record>) {
+        let mut values = self.replaced_flash(&key);
         let stored = self.uncleared(record).and_then(|record| record.flash(&key));
-        let mut values: Vec<Json> = stored.into_iter().map(|entry| entry.value.into()).collect();
-        let flash = self.flash_mut(key);
-        if let Flash::Set(json, _) = flash {
-            values.push(Json::clone(json));
+        values.extend(stored.map(|entry| Json::from(entry.value)));
+        *self.flash_mut(key) = Flash::Taken(values);
+    }
+
+    /// What of this request's own may be stored under a key as a flash value, now or by a commit that is under way.
+    fn replaced_flash(&self, key: &str) -> Vec<Json> {
+        let Some(slot) = self.slot(key) else {
+            return Vec::new();
+        };
+        match &slot.flash {
+            Flash::Set(json, _, replaced) => {
+                let is_under_way = self
+                    .under_way
+                    .is_some_and(|begun| slot.flash_stamp <= begun);
+                let own = is_under_way.then(|| Json::clone(json));
+                replaced.iter().cloned().chain(own).collect()
+            }
+            Flash::Taken(values) => values.clone(),
+            _ => Vec::new(),
         }
-        *flash = Flash::Taken(values);
     }
 
     pub(crate) fn unset_flash(&mut self, key: Cow<'static, str>) {
@@ -330,7 +347,7 @@ impl Changes {
                 value: json,
             }));
             match &slot.flash {
-                Flash::Set(json, lifetime) => {
+                Flash::Set(json, lifetime, _) => {
                     entries.push(Entry {
                         key,
                         kind: lifetime.kind(),
