@@ -113,7 +113,8 @@ enum Base {
 #[derive(Clone)]
 enum Flash {
     Untouched,
-    Set(Value, FlashLifetime),
+    /// And what of this request's a commit under way may still put there: that goes with it.
+    Set(Value, FlashLifetime, Vec<Json>),
     Unset,
     /// Read, and so are values that it replaced: these go, and a new one that another request has put there stays.
     Taken(Vec<Json>),
@@ -232,7 +233,7 @@ impl Changes {
     pub(crate) fn flash<'a>(&'a self, key: &str, record: Option<&'a Record>) -> Option<Seen<'a>> {
         let record = self.uncleared(record);
         match self.slot(key).map(|slot| &slot.flash) {
-            Some(Flash::Set(value, _)) => Some(Seen::changed(value, key, record)),
+            Some(Flash::Set(value, ..)) => Some(Seen::changed(value, key, record)),
             Some(Flash::Unset | Flash::Taken(_) | Flash::Faulty(_)) => None,
             Some(Flash::Untouched | Flash::Kept) | None => record?.flash(key).map(Seen::stored),
         }
@@ -347,21 +348,37 @@ impl Changes {
         lifetime: FlashLifetime,
         value: Result<Value, Error>,
     ) {
+        let replaced = self.replaced_flash(&key);
         *self.flash_mut(key) = match value {
-            Ok(value) => Flash::Set(value, lifetime),
+            Ok(value) => Flash::Set(value, lifetime, replaced),
             Err(error) => Flash::Faulty(error),
         };
     }
 
-    /// Consumes the flash value that this request sees, and with one that it has set itself the stored one that it hides.
+    /// Consumes the flash value that this request sees, and with one that it has set itself whatever that one hides.
     pub(crate) fn take_flash(&mut self, key: Cow<'static, str>, record: Option<&Record>) {
+        let mut values = self.replaced_flash(&key);
         let stored = self.uncleared(record).and_then(|record| record.flash(&key));
-        let mut values: Vec<Json> = stored.into_iter().map(|entry| entry.value.into()).collect();
-        let flash = self.flash_mut(key);
-        if let Flash::Set(value, _) = flash {
-            values.push(Json::clone(&value.json));
+        values.extend(stored.map(|entry| Json::from(entry.value)));
+        *self.flash_mut(key) = Flash::Taken(values);
+    }
+
+    /// What of this request's own may be stored under a key as a flash value, now or by a commit that is under way.
+    fn replaced_flash(&self, key: &str) -> Vec<Json> {
+        let Some(slot) = self.slot(key) else {
+            return Vec::new();
+        };
+        match &slot.flash {
+            Flash::Set(value, _, replaced) => {
+                let is_under_way = self
+                    .under_way
+                    .is_some_and(|begun| slot.flash_stamp <= begun);
+                let own = is_under_way.then(|| Json::clone(&value.json));
+                replaced.iter().cloned().chain(own).collect()
+            }
+            Flash::Taken(values) => values.clone(),
+            _ => Vec::new(),
         }
-        *flash = Flash::Taken(values);
     }
 
     pub(crate) fn unset_flash(&mut self, key: Cow<'static, str>) {
@@ -419,7 +436,7 @@ impl Changes {
             let lasting = lasting.filter(|value| value.terms.hold_at(now));
             entries.extend(lasting.map(|value| value.entry(key, Kind::Lasting, base)));
             match &slot.flash {
-                Flash::Set(value, lifetime) => {
+                Flash::Set(value, lifetime, _) => {
                     entries.push(value.entry(key, lifetime.kind(), base));
                 }
                 Flash::Faulty(error) => return Err(error.clone()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::changes::Changes;
 use crate::error::Error;
+use crate::expiry::Expiry;
 use crate::id::{SessionId, StorageKey};
 use crate::record::Record;
 
@@ -69,6 +70,13 @@ pub(crate) struct Rotation {
 pub(crate) struct Doomed {
     pub(crate) key: StorageKey,
     pub(crate) version: u64,
+}
+
+impl Snapshot {
+    /// Whether the session has come to its absolute limit while the request was under way: there is nothing to write to.
+    pub(crate) fn is_over(&self, expiry: Expiry, now: u64) -> bool {
+        self.stored.is_some() && expiry.deadline(self.created_at, now) <= now
+    }
 }
 
 /// What a save means for the browser's cookie.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use proptest::test_runner::TestCaseResult;
 use session::testing::TestClock;
 use session::{
@@ -57,14 +58,21 @@ proptest! {
     }
 }
 
-/// So many cases, or as many as `PROPTEST_CASES` asks for.
+/// So many cases, the same in every run, so that a change is judged by what it changes. `PROPTEST_CASES` asks for more, and
+/// `PROPTEST_RNG_SEED` for others: look for new ones by both.
 fn cases(cases: u32) -> ProptestConfig {
     let config = ProptestConfig::default();
+    let is_set = |variable| std::env::var_os(variable).is_some();
     ProptestConfig {
-        cases: if std::env::var_os("PROPTEST_CASES").is_some() {
+        cases: if is_set("PROPTEST_CASES") {
             config.cases
         } else {
             cases
+        },
+        rng_seed: if is_set("PROPTEST_RNG_SEED") {
+            config.rng_seed
+        } else {
+            RngSeed::Fixed(2026)
         },
         // No files beside the sources: what fails is printed, and becomes a test with a name.
         failure_persistence: None,

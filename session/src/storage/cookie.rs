@@ -10,7 +10,7 @@ use crate::keys::{KEY_ID_BYTES, NONCE_BYTES, Opened, TAG_BYTES};
 use crate::manager::Context;
 use crate::record::Record;
 use crate::session::Session;
-use crate::state::{CookieUpdate, Stored};
+use crate::state::{CookieUpdate, Fate, Stored};
 use crate::storage::session_storage::SessionStorage;
 
 /// Fixes the suite, AES-256-GCM-SIV, and what is sealed. Another suite would be another format, never a choice of the sender's.
@@ -78,16 +78,23 @@ impl SessionStorage for CookieStorage {
 
     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
         let handle = session.handle();
+        let (now, expiry) = (context.now_unix(), context.expiry());
         let snapshot = {
             let mut state = handle.state();
             state.doomed.clear();
             if std::mem::take(&mut state.removal_due) {
                 state.cookie_due = CookieUpdate::Remove;
             }
-            state.snapshot()?
+            let snapshot = state.snapshot()?;
+            if snapshot.is_over(expiry, now) {
+                state.vanished(&snapshot);
+            }
+            if state.fate == Fate::Gone {
+                state.drop_changes();
+                return Ok(CookieUpdate::Keep);
+            }
+            snapshot
         };
-        let expiry = context.expiry();
-        let now = context.now_unix();
         let (seen, is_stored) = match &snapshot.stored {
             Some(stored) => (stored.record.clone(), true),
             None => (Record::empty(snapshot.created_at), false),

@@ -79,6 +79,10 @@ pub(super) async fn save<B: Backend>(
         return Ok(CookieUpdate::Keep);
     }
     let snapshot = handle.state().snapshot()?;
+    if snapshot.is_over(context.expiry(), context.now_unix()) {
+        handle.state().vanished(&snapshot);
+        return Ok(CookieUpdate::Keep);
+    }
     let writer = Writer {
         backend,
         context,

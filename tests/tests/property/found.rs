@@ -1,14 +1,14 @@
 //! What the random steps have found: each list is as short as it shrank, and has the name of what it showed.
 
-use session::MemoryStorage;
 use session::testing::TestClock;
+use session::{CookieStorage, MemoryStorage};
 
 use super::check;
 use super::races::{Deed, RACERS, Racer, Turn, race};
 use super::step::Action::{Get, RegenerateId, RegenerateIdKeepingOld as KeepOld, Set, Update};
 use super::step::Pick::{Known, Latest};
 use super::step::Step::{self, Act, Commit, End, Open, Wait};
-use super::storages::Server;
+use super::storages::{Sealed, Server};
 
 fn replay(steps: &[Step]) {
     let clock = TestClock::new();
@@ -134,4 +134,41 @@ async fn a_flash_value_read_during_a_commit_that_meets_a_new_one_does_not_take_t
         &[Turn::Call(0), Turn::Call(0), Turn::Call(2), Turn::Act(2)],
     )
     .await;
+}
+
+#[test]
+fn a_session_that_comes_to_its_absolute_limit_under_way_is_not_written_again() {
+    let clock = TestClock::new();
+    let steps = [
+        Act(3, Set("a")),
+        End(3),
+        Wait(900),
+        Open(0, Latest),
+        End(0),
+        Wait(900),
+        Open(1, Latest),
+        End(1),
+        Wait(900),
+        Open(0, Latest),
+        Open(1, Latest),
+        Act(1, Set("b")),
+        Wait(100),
+        Wait(100),
+        Wait(100),
+        End(0),
+        End(1),
+    ];
+    check::<Sealed>(CookieStorage::new(), clock, &steps).unwrap();
+    replay(&steps);
+}
+
+#[tokio::test]
+async fn a_flash_value_that_was_replaced_while_it_was_being_written_goes_with_the_one_that_replaced_it()
+ {
+    let racers: [(&[Deed], &[Deed]); RACERS] = [
+        (&[Deed::Flash], &[Deed::Flash, Deed::TakeFlash]),
+        (&[], &[]),
+        (&[], &[]),
+    ];
+    replay_race(racers, &[Turn::Call(0), Turn::Act(0)]).await;
 }

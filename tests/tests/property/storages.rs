@@ -210,9 +210,14 @@ impl World for Sealed {
         if std::mem::take(&mut request.removal_due) {
             request.sent = Sent::Removal;
         }
+        let expires = deadline(request.created, now);
+        // It has come to its absolute limit under way.
+        request.is_orphaned |= request.name.is_some() && expires <= now;
+        if request.is_orphaned {
+            return request.forget();
+        }
         let mut data = request.base.clone();
         request.replay_on(&mut data);
-        let expires = deadline(request.created, now);
         let is_due = match request.name {
             Some(name) => {
                 let was_used = self.cookies[name].expires != expires;
