@@ -1,13 +1,12 @@
 //! Files that are no sessions, disks that are full, folders that are gone.
 
 use std::fs;
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
 use session::Error;
-use tracing::subscriber::DefaultGuard;
+
+use crate::support::log::Log;
 
 use super::{commit, counter, files, open, scratch, session_files, sessions, store, visit};
 
@@ -75,7 +74,7 @@ async fn a_corrupt_file_is_reported_once_and_reads_as_a_new_session() {
         let log = Log::start();
         let session = open(&sessions, &cookie).await;
         assert!(session.is_new() && session.is_empty(), "{what}");
-        assert_eq!(log.errors(), 1, "{what}: {}", log.text());
+        assert_eq!(log.lines("ERROR"), 1, "{what}: {}", log.text());
         assert!(!file.exists(), "{what}");
         assert_eq!(
             fs::read(file.with_extension("corrupt")).unwrap(),
@@ -84,7 +83,12 @@ async fn a_corrupt_file_is_reported_once_and_reads_as_a_new_session() {
         );
 
         assert!(open(&sessions, &cookie).await.is_new(), "{what}");
-        assert_eq!(log.errors(), 1, "{what}: reported again: {}", log.text());
+        assert_eq!(
+            log.lines("ERROR"),
+            1,
+            "{what}: reported again: {}",
+            log.text()
+        );
         assert!(
             !log.text().contains(cookie.split('.').next().unwrap()),
             "{what}: the log has the id"
@@ -257,50 +261,4 @@ async fn is_unavailable_while(folder: &Path, happens: impl FnOnce(&Path)) {
         serde_json::json!({ "theme": "dark", "visits": 42 })
     );
     assert!(!files(folder).is_empty());
-}
-
-/// What this test's thread logs.
-struct Log {
-    text: Arc<Mutex<Vec<u8>>>,
-    _guard: DefaultGuard,
-}
-
-impl Log {
-    fn start() -> Self {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let sink = Sink(Arc::clone(&text));
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || sink.clone())
-            .finish();
-        Self {
-            text,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.text.lock().unwrap().clone()).unwrap()
-    }
-
-    fn errors(&self) -> usize {
-        self.text()
-            .lines()
-            .filter(|line| line.contains("ERROR"))
-            .count()
-    }
-}
-
-#[derive(Clone)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

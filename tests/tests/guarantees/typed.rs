@@ -10,6 +10,7 @@ use session::{Session, SessionSchema};
 use super::app;
 use super::stage::Stage;
 use crate::support::client::SetCookie;
+use crate::support::log::Log;
 
 on_backends!(
     a_handler_reads_what_another_has_set,
@@ -148,5 +149,29 @@ async fn a_stored_value_of_another_type_reads_as_absent_and_stays(stage: Stage) 
     assert_eq!(
         client.peek("/show").await.ok(),
         r#"{"plain":true,"user_id":8,"visits":1}"#
+    );
+}
+
+/// On one thread, which is the one whose log is read.
+#[tokio::test]
+async fn a_value_that_does_not_fit_is_reported_once_a_request_by_its_key_alone() {
+    let sessions = Stage::memory().sessions();
+    let session = Session::new();
+    session.set("user_id", "hunter2");
+    let set_cookie = sessions.commit(&session).await.unwrap().unwrap();
+    let cookie = set_cookie.to_str().unwrap().split(';').next().unwrap();
+
+    let log = Log::start();
+    for request in 1..=2 {
+        let session = sessions.open([cookie]).await.unwrap().schema::<Visitor>();
+        for _ in 0..3 {
+            assert_eq!(session.user_id(), None);
+        }
+        assert_eq!(log.lines("WARN"), request, "{}", log.text());
+    }
+    let text = log.text();
+    assert!(
+        text.contains("user_id") && !text.contains("hunter2"),
+        "{text}"
     );
 }

@@ -4,4 +4,5 @@ pub(crate) mod bookshop;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod http;
+pub(crate) mod log;
 pub(crate) mod process;

@@ -1,0 +1,245 @@
+use super::*;
+
+const NO_LIMIT: usize = usize::MAX;
+const NOW: u64 = 1000;
+
+fn record(entries: &[(&str, Kind, &str)]) -> Record {
+    let terms = Terms::default();
+    let entries = entries.iter().map(|&(key, kind, value)| Entry {
+        key,
+        kind,
+        value,
+        terms,
+    });
+    Record::of(0, &mut entries.collect())
+}
+
+fn json(text: &str) -> Value {
+    Value {
+        json: text.into(),
+        terms: Terms::default(),
+    }
+}
+
+fn lasting<'a>(record: &'a Record, key: &str) -> Option<&'a str> {
+    record.lasting(key).map(|entry| entry.value)
+}
+
+/// Counts up from whatever number is there.
+fn count(changes: &mut Changes, seen: &Record) {
+    let step = Arc::new(Step::new(|stored| {
+        let number: u32 = stored.map_or(0, |text| text.parse().unwrap());
+        Ok(Some((number + 1).to_string().into()))
+    }));
+    let outcome = step.run(
+        changes
+            .lasting("n", Some(seen))
+            .map(|seen| match seen.text {
+                Text::Changed(json) => json.to_string(),
+                Text::Stored(json) => json.to_owned(),
+            })
+            .as_deref(),
+    );
+    let outcome = outcome.map(|text| text.map(|text| json(&text)));
+    changes.update("n".into(), &[], step, outcome, Terms::default());
+}
+
+fn apply(changes: &Changes, fresh: &Record, seen: &Record) -> Record {
+    changes.apply(fresh, Some(seen), NO_LIMIT, NOW).unwrap()
+}
+
+#[test]
+fn what_was_not_touched_stays_as_the_fresh_record_has_it() {
+    let seen = record(&[("a", Kind::Lasting, "1"), ("b", Kind::Lasting, "1")]);
+    let fresh = record(&[("a", Kind::Lasting, "2"), ("c", Kind::Lasting, "2")]);
+    let mut changes = Changes::on_load(&seen);
+    changes.set("d".into(), Ok(json("3")));
+    changes.unset_lasting("c".into());
+    let merged = record(&[("a", Kind::Lasting, "2"), ("d", Kind::Lasting, "3")]);
+    assert_eq!(apply(&changes, &fresh, &seen), merged);
+}
+
+#[test]
+fn an_update_runs_again_on_a_value_that_has_changed_and_only_then() {
+    let seen = record(&[("n", Kind::Lasting, "1")]);
+    let mut changes = Changes::on_load(&seen);
+    count(&mut changes, &seen);
+    count(&mut changes, &seen);
+    let merged = |fresh| lasting(&apply(&changes, &fresh, &seen), "n").map(str::to_owned);
+    assert_eq!(merged(seen.clone()).as_deref(), Some("3"));
+    assert_eq!(
+        merged(record(&[("n", Kind::Lasting, "10")])).as_deref(),
+        Some("12")
+    );
+    assert_eq!(merged(record(&[])).as_deref(), Some("2"));
+}
+
+#[test]
+fn an_update_of_a_value_that_was_set_depends_on_nothing_stored() {
+    let seen = record(&[("n", Kind::Lasting, "1")]);
+    let fresh = record(&[("n", Kind::Lasting, "10")]);
+    let mut set = Changes::on_load(&seen);
+    set.set("n".into(), Ok(json("5")));
+    count(&mut set, &seen);
+    assert_eq!(lasting(&apply(&set, &fresh, &seen), "n"), Some("6"));
+    let mut cleared = Changes::on_load(&seen);
+    cleared.clear();
+    count(&mut cleared, &seen);
+    assert_eq!(
+        apply(&cleared, &fresh, &seen),
+        record(&[("n", Kind::Lasting, "1")])
+    );
+}
+
+#[test]
+fn a_flash_value_goes_with_the_request_that_read_it_and_a_newer_one_stays() {
+    let seen = record(&[("k", Kind::Flash, "1")]);
+    let mut changes = Changes::on_load(&seen);
+    assert!(changes.is_empty());
+    changes.take_flash("k".into(), Some(&seen));
+    assert!(changes.flash("k", Some(&seen)).is_none());
+    assert_eq!(apply(&changes, &seen, &seen), record(&[]));
+    let newer = record(&[("k", Kind::Flash, "2")]);
+    assert_eq!(apply(&changes, &newer, &seen), newer);
+}
+
+#[test]
+fn a_flash_value_for_the_next_request_goes_unless_it_is_kept() {
+    let seen = record(&[("k", Kind::FlashNext, "1"), ("l", Kind::FlashNext, "1")]);
+    let mut changes = Changes::on_load(&seen);
+    assert!(!changes.is_empty(), "reading it is a change");
+    changes.keep("k".into());
+    assert_eq!(
+        apply(&changes, &seen, &seen),
+        record(&[("k", Kind::FlashNext, "1")])
+    );
+    let newer = record(&[("l", Kind::FlashNext, "2")]);
+    assert_eq!(apply(&changes, &newer, &seen), newer);
+}
+
+fn kept(key: &'static str, value: &'static str, until: u64) -> Record {
+    let terms = Terms {
+        until: Some(until),
+        secret: true,
+    };
+    Record::of(
+        0,
+        &mut vec![Entry {
+            key,
+            kind: Kind::Lasting,
+            value,
+            terms,
+        }],
+    )
+}
+
+#[test]
+fn a_value_past_its_limit_goes_with_the_next_commit_and_one_before_it_keeps_its_terms() {
+    let mut changes = Changes::default();
+    changes.set("a".into(), Ok(json("1")));
+    let past = kept("k", "1", NOW);
+    assert_eq!(
+        apply(&changes, &past, &past),
+        record(&[("a", Kind::Lasting, "1")])
+    );
+    let merged = apply(&changes, &kept("k", "1", NOW + 1), &past);
+    let terms = merged.lasting("k").unwrap().terms;
+    assert_eq!((terms.until, terms.secret), (Some(NOW + 1), true));
+}
+
+#[test]
+fn an_update_keeps_the_terms_of_the_value_that_it_changes_in_the_end() {
+    let seen = kept("n", "1", NOW + 1);
+    let mut changes = Changes::on_load(&seen);
+    count(&mut changes, &seen);
+    assert_eq!(
+        apply(&changes, &kept("n", "5", NOW + 9), &seen),
+        kept("n", "6", NOW + 9)
+    );
+    let gone = apply(&changes, &kept("n", "5", NOW), &seen);
+    assert_eq!(lasting(&gone, "n"), Some("1"), "it begins with nothing");
+}
+
+#[test]
+fn an_update_begins_with_a_former_key_that_was_written_meanwhile() {
+    let seen = record(&[("n", Kind::Lasting, "1")]);
+    let mut changes = Changes::on_load(&seen);
+    let step = Arc::new(Step::new(|stored| Ok(stored.map(Json::from))));
+    let outcome = Ok(Some(json("1")));
+    changes.update("n".into(), &["m".into()], step, outcome, Terms::default());
+    let fresh = record(&[("m", Kind::Lasting, "2"), ("n", Kind::Lasting, "1")]);
+    assert_eq!(
+        apply(&changes, &fresh, &seen),
+        record(&[("n", Kind::Lasting, "2")])
+    );
+}
+
+#[test]
+fn a_lasting_and_a_flash_value_of_one_key_live_apart() {
+    let seen = record(&[("k", Kind::Lasting, "1"), ("k", Kind::Flash, "2")]);
+    let mut changes = Changes::on_load(&seen);
+    changes.unset_lasting("k".into());
+    assert_eq!(changes.keys(Some(&seen), NOW), ["k"]);
+    assert_eq!(
+        apply(&changes, &seen, &seen),
+        record(&[("k", Kind::Flash, "2")])
+    );
+}
+
+#[test]
+fn a_fault_is_cleared_by_a_value_that_can_be_stored() {
+    let mut changes = Changes::default();
+    changes.set("k".into(), Err(Error::NotAnObject));
+    assert!(changes.fault().is_some());
+    assert!(changes.apply(&record(&[]), None, NO_LIMIT, NOW).is_err());
+    changes.set("k".into(), Ok(json("1")));
+    assert!(changes.fault().is_none());
+}
+
+#[test]
+fn what_a_commit_wrote_is_subtracted_and_what_came_after_is_not() {
+    let seen = record(&[("n", Kind::Lasting, "1"), ("f", Kind::Flash, "1")]);
+    let mut changes = Changes::on_load(&seen);
+    changes.set("a".into(), Ok(json("1")));
+    changes.set("b".into(), Ok(json("1")));
+    changes.take_flash("f".into(), Some(&seen));
+    count(&mut changes, &seen);
+    let written = changes.clone();
+    let stored = apply(&written, &seen, &seen);
+    changes.set("b".into(), Ok(json("2")));
+    count(&mut changes, &seen);
+    changes.subtract(&written);
+    assert!(!changes.touches("a") && changes.touches("b") && !changes.touches("f"));
+    // Another request has counted to 10 since: of the two steps here, the one that was written is not run again.
+    assert_eq!(lasting(&stored, "n"), Some("2"));
+    let fresh = record(&[("n", Kind::Lasting, "10")]);
+    let merged = record(&[("b", Kind::Lasting, "2"), ("n", Kind::Lasting, "11")]);
+    assert_eq!(apply(&changes, &fresh, &stored), merged);
+    changes.subtract(&changes.clone());
+    assert!(changes.is_empty());
+}
+
+#[test]
+fn too_much_is_an_error_that_names_the_three_largest_keys() {
+    let mut changes = Changes::default();
+    for (key, size) in [("a", 10), ("b", 40), ("c", 30), ("d", 20)] {
+        changes.set(key.into(), Ok(json(&"1".repeat(size))));
+    }
+    let Err(Error::TooLarge {
+        bytes,
+        limit,
+        largest,
+    }) = changes.apply(&record(&[]), None, 50, NOW)
+    else {
+        panic!("it was taken");
+    };
+    assert_eq!((bytes, limit), (120, 50));
+    assert_eq!(
+        largest,
+        [
+            ("b".to_owned(), 40),
+            ("c".to_owned(), 30),
+            ("d".to_owned(), 20)
+        ]
+    );
+}
