@@ -8,6 +8,7 @@ use crate::value::{Json, Step};
 
 mod merge;
 
+#[cfg(feature = "cookie")]
 pub(crate) use self::merge::largest;
 
 /// How long a flash value lives.
