@@ -3,6 +3,7 @@
 //! [`verbs`] checks the five verbs by themselves, [`guarantees`] the guarantees that the library builds on them.
 
 pub mod guarantees;
+mod site;
 pub mod verbs;
 
 use std::future::Future;
