@@ -97,6 +97,12 @@ pub async fn g1_changes_survive_a_rotation_by_another_request<B: Backend + Clone
         (Some(7), Some(true))
     );
     assert!(site.opens_nothing(&jar).await);
+
+    // Nor is it when a later commit of the slow request would renew the cookie.
+    site.clock.advance(11 * MINUTE);
+    slow.set("slower", true);
+    assert_eq!(site.commit(&slow).await, None);
+    assert_eq!(get(&site.open(&new_jar).await, "slower"), Some(true));
 }
 
 pub async fn g1_a_slow_request_does_not_give_a_replaced_id_out_again<B: Backend + Clone>(
