@@ -12,7 +12,7 @@ use crate::keys::{KeyRing, Message, Opened, SIGNATURE_BYTES};
 /// The most that browsers keep of a cookie: name and value together, in bytes (RFC 6265bis §5.6).
 pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
 /// The most cookies of one name that a request is searched for: more are noise, or an attempt to make us work.
-const MAX_CANDIDATES: usize = 16;
+pub(crate) const MAX_CANDIDATES: usize = 16;
 
 /// The cookie that carries a session: its name, its attributes and the keys that make it authentic.
 ///

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 
-use crate::cookie::SessionCookie;
+use crate::cookie::{MAX_CANDIDATES, SessionCookie};
 use crate::error::{Chain, Error};
 use crate::expiry::{Clock, Expiry, SystemClock, to_unix};
 use crate::handle::Handle;
@@ -16,8 +16,6 @@ use crate::session::Session;
 use crate::state::CookieUpdate;
 use crate::storage::{BoxStorage, SessionStorage};
 
-/// The most cookies of the session's name that are tried in one request: more are noise, or an attempt to make us work.
-const MAX_CANDIDATES: usize = 16;
 /// Commits that met another's change wait for their turn at one of so many locks.
 const TURNS: usize = 64;
 

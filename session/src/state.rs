@@ -220,6 +220,7 @@ impl State {
         match next_id {
             Ok(id) => {
                 self.id = id;
+                self.fault = None;
                 true
             }
             Err(error) => {
@@ -241,7 +242,10 @@ impl State {
 
     /// What there is to write, if everything can be written.
     pub(crate) fn snapshot(&mut self) -> Result<Snapshot, Error> {
-        if let Some(fault) = self.fault.as_ref().or_else(|| self.changes.fault()) {
+        // A destroyed session that nothing follows needs no id.
+        let needs_id = self.stored.is_some() || !self.changes.is_empty();
+        let fault = self.fault.as_ref().filter(|_| needs_id);
+        if let Some(fault) = fault.or_else(|| self.changes.fault()) {
             return Err(fault.clone());
         }
         if !self.changes.is_empty() {
@@ -300,5 +304,56 @@ impl State {
         self.changes = Arc::new(self.changes.emptied());
         self.rotation = None;
         self.resend = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::changes::Value;
+    use crate::record::Terms;
+
+    fn no_random() -> Result<SessionId, Error> {
+        Err(getrandom::Error::UNSUPPORTED.into())
+    }
+
+    fn stored() -> State {
+        let id = SessionId::generate().unwrap();
+        let stored = Stored {
+            key: id.storage_key(),
+            record: Record::empty(0),
+            version: 1,
+            expires_at: 100,
+        };
+        State::new(id, 0).holding(stored)
+    }
+
+    fn write(state: &mut State) {
+        let (json, terms) = ("1".into(), Terms::default());
+        state.change(|changes| changes.set("key".into(), Ok(Value { json, terms })));
+    }
+
+    #[test]
+    fn a_new_id_that_cannot_be_generated_fails_the_commit_and_keeps_the_old_one() {
+        let mut state = stored();
+        let before = state.id.clone();
+        state.rotate(no_random(), 0);
+        assert!(state.id == before && state.rotation.is_none());
+        assert!(matches!(state.snapshot(), Err(Error::Random(_))));
+        state.rotate(SessionId::generate(), 0);
+        assert!(state.snapshot().is_ok() && state.rotation.is_some());
+    }
+
+    #[test]
+    fn a_destruction_needs_no_new_id_but_what_is_written_after_it_does() {
+        let mut state = stored();
+        state.destroy(no_random(), 0);
+        assert_eq!(state.doomed.len(), 1);
+        assert!(state.snapshot().is_ok());
+        write(&mut state);
+        assert!(matches!(state.snapshot(), Err(Error::Random(_))));
+        state.destroy(SessionId::generate(), 0);
+        write(&mut state);
+        assert!(state.snapshot().is_ok());
     }
 }
