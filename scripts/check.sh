@@ -48,12 +48,17 @@ for name in "${stages[@]}"; do
 done
 
 # Tools. The file name of each program, and the package that has it.
+is_there() {
+    # Debian keeps daemons where an ordinary user's PATH does not look, and PostgreSQL in a folder for each version.
+    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+}
+
 install_packages() {
     local missing=() program
     while [ $# -gt 0 ]; do
         program=$1 package=$2
         shift 2
-        command -v "$program" >/dev/null || missing+=("$package")
+        is_there "$program" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -73,7 +78,10 @@ install_cargo_tool() {
 
 command -v cargo >/dev/null || fail "Rust is missing; install it by rustup: https://rustup.rs"
 if wants test; then
-    install_packages cc gcc chromium chromium chromedriver chromium-driver
+    # The servers are started by the tests themselves, on free ports.
+    install_packages cc gcc chromium chromium chromedriver chromium-driver \
+        redis-server redis-server redis-cli redis-tools memcached memcached \
+        postgres postgresql psql postgresql-client mariadbd mariadb-server mariadb mariadb-client
     install_cargo_tool cargo-nextest
 fi
 ! wants features || install_cargo_tool cargo-hack

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --bin bookshop`, then open the address that it prints. Three environment variables change it:
 //!
-//! - `SESSION_STORAGE`: where sessions are kept. `memory:`, `cookie:` or `file:PATH`; by default `file:./sessions`.
+//! - `SESSION_STORAGE`: where sessions are kept. `memory:`, `cookie:`, `file:PATH`, `sqlite:PATH`, `redis://…`,
+//!   `redis-cluster://…`, `memcached://…`, `postgres://…` or `mysql://…`; by default `file:./sessions`.
 //! - `SESSION_SECRET`: the secret of the session cookie, 32 bytes or more. By default one is made and kept in
 //!   `.session-secret`.
 //! - `PORT`: the port on 127.0.0.1, by default 3000. With 0 the system picks a free one.

@@ -8,7 +8,6 @@ use crate::value::{Json, Step};
 
 mod merge;
 
-#[cfg(feature = "cookie")]
 pub(crate) use self::merge::largest;
 
 /// How long a flash value lives.

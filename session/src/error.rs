@@ -179,6 +179,16 @@ pub enum StorageError {
     ///
     /// On load the request goes on with a new session, and this is logged.
     Corrupt(Cause),
+    /// The record is larger than the storage takes, and was not stored.
+    ///
+    /// A commit turns it into [`Error::TooLarge`], which names the largest keys.
+    #[non_exhaustive]
+    TooLarge {
+        /// What was to be stored, in bytes.
+        bytes: usize,
+        /// The most that the storage takes, in bytes.
+        limit: usize,
+    },
 }
 
 impl StorageError {
@@ -191,14 +201,25 @@ impl StorageError {
     pub fn corrupt(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Corrupt(Cause(Arc::from(cause.into())))
     }
+
+    /// A record of so many bytes is larger than the storage takes.
+    pub fn too_large(bytes: usize, limit: usize) -> Self {
+        Self::TooLarge { bytes, limit }
+    }
 }
 
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unavailable(_) => "the storage is unavailable",
-            Self::Corrupt(_) => "what is stored is not a session record",
-        })
+        match self {
+            Self::Unavailable(_) => f.write_str("the storage is unavailable"),
+            Self::Corrupt(_) => f.write_str("what is stored is not a session record"),
+            Self::TooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "the storage takes records of {limit} bytes at most, not of {bytes}"
+                )
+            }
+        }
     }
 }
 
@@ -206,6 +227,7 @@ impl StdError for StorageError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Unavailable(cause) | Self::Corrupt(cause) => Some(&*cause.0),
+            Self::TooLarge { .. } => None,
         }
     }
 }

@@ -49,6 +49,9 @@
 //! | `cookie` | yes | [`CookieStorage`] | 1.88 |
 //! | `tokio` | yes | timers: [`Sweep::sweep_every`](storage::Sweep::sweep_every), and random waits between the tries of a contended commit | 1.88 |
 //! | `fs` | no | `FsStorage` | 1.89 |
+//! | `redis` | no | `RedisStorage`, for a server or a cluster | 1.88 |
+//! | `memcached` | no | `MemcachedStorage` | 1.95 |
+//! | `postgres`, `mysql`, `sqlite` | no | `PostgresStorage`, `MySqlStorage`, `SqliteStorage` | 1.94 |
 //! | `testing` | no | `testing`: the conformance suite and the test doubles | 1.88 |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -81,12 +84,24 @@ pub use self::manager::Sessions;
 pub use self::record::Record;
 pub use self::schema::{SessionSchema, SessionValue, Untyped};
 pub use self::session::Session;
+#[cfg(feature = "memory")]
+pub use self::storage::CachedStorage;
 #[cfg(feature = "cookie")]
 pub use self::storage::CookieStorage;
 #[cfg(feature = "fs")]
 pub use self::storage::FsStorage;
+#[cfg(feature = "memcached")]
+pub use self::storage::MemcachedStorage;
 #[cfg(feature = "memory")]
 pub use self::storage::MemoryStorage;
+#[cfg(feature = "mysql")]
+pub use self::storage::MySqlStorage;
+#[cfg(feature = "postgres")]
+pub use self::storage::PostgresStorage;
+#[cfg(feature = "redis")]
+pub use self::storage::RedisStorage;
+#[cfg(feature = "sqlite")]
+pub use self::storage::SqliteStorage;
 pub use self::storage::{Backend, SessionStorage};
 #[cfg(feature = "tower")]
 pub use self::web::{SessionLayer, SessionService};

@@ -23,6 +23,16 @@ mod boxed {
     session::conformance!(backend);
 }
 
+#[cfg(feature = "memory")]
+mod cached {
+    async fn backend() -> session::CachedStorage<session::MemoryStorage> {
+        let hour = std::time::Duration::from_secs(3600);
+        session::CachedStorage::new(session::MemoryStorage::new(), hour)
+    }
+
+    session::conformance!(backend);
+}
+
 #[cfg(feature = "fs")]
 mod files {
     async fn backend() -> session::FsStorage {
@@ -31,6 +41,22 @@ mod files {
             .disable_cleanup(true)
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         session::FsStorage::new(folder.unwrap().path()).unwrap()
+    }
+
+    session::conformance!(backend);
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    async fn backend() -> session::SqliteStorage {
+        let mut folder = tempfile::Builder::new();
+        let folder = folder
+            .disable_cleanup(true)
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        let file = folder.unwrap().path().join("sessions.db");
+        let storage = session::SqliteStorage::open(file).await.unwrap();
+        storage.migrate().await.unwrap();
+        storage
     }
 
     session::conformance!(backend);

@@ -2,7 +2,6 @@
 
 mod damage;
 mod folder;
-mod node;
 mod processes;
 
 use std::collections::BTreeMap;

@@ -8,4 +8,5 @@ mod guarantees;
 mod manifest;
 mod property;
 mod secrets;
+mod storages;
 mod support;

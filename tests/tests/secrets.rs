@@ -209,8 +209,17 @@ async fn a_set_cookie_field_does_not_show_in_debug() {
 async fn nothing_of_a_url_shows_but_its_scheme() {
     let watch = watch();
     for url in [
-        format!("redis://user:{PASSWORD}@localhost:6379/0"),
-        format!("postgres://{PASSWORD}@localhost/app?sslmode=require"),
+        // Nobody listens on port 1.
+        format!("redis://user:{PASSWORD}@127.0.0.1:1/0"),
+        format!("redis://user:{PASSWORD}@127.0.0.1:1/{PASSWORD}"),
+        format!("rediss://user:{PASSWORD}@127.0.0.1:1"),
+        format!("redis-cluster://user:{PASSWORD}@127.0.0.1:1,127.0.0.1:1"),
+        format!("memcached://user:{PASSWORD}@127.0.0.1:1"),
+        format!("memcached://127.0.0.1:1?prefix={PASSWORD} "),
+        format!("postgres://user:{PASSWORD}@127.0.0.1:1/app"),
+        format!("postgres://user:{PASSWORD}@127.0.0.1:{PASSWORD}/app?sslmode=require"),
+        format!("mysql://user:{PASSWORD}@127.0.0.1:1/app?table={PASSWORD}"),
+        format!("mariadb://user:{PASSWORD}@127.0.0.1:1/app?timeout_ms={PASSWORD}"),
         format!("floppy://user:{PASSWORD}@localhost"),
         format!("memory:{PASSWORD}"),
         format!("cookie://{PASSWORD}"),

@@ -9,17 +9,64 @@
 //! | `MemoryStorage` | `memory` (default) | sharded map, bounded | the shard's lock |
 //! | `CookieStorage` | `cookie` (default) | the cookie itself, encrypted | cannot: the last response wins |
 //! | `FsStorage` | `fs` | one JSON file a session | a lock file a shard |
+//! | `RedisStorage` | `redis` | one key a session, on a server or a cluster | one script, one round trip |
+//! | `MemcachedStorage` | `memcached` | one item a session, on several servers | compare and swap |
+//! | `PostgresStorage` | `postgres` | a row a session | `WHERE version = …` |
+//! | `MySqlStorage` | `mysql` | a row a session, MySQL or MariaDB | `WHERE version = …` |
+//! | `SqliteStorage` | `sqlite` | a row a session, in one file | `WHERE version = …` |
+//! | `CachedStorage` | `memory` (default) | memory in front of any of these, for reads | what it stands before |
+//!
+//! # What a request costs
+//!
+//! In calls of the backend, each of them one round trip to its server:
+//!
+//! | request | calls | Redis | memcached | SQL |
+//! |---|---|---|---|---|
+//! | untouched | 0 | | | |
+//! | read | 1 | `GET` | `mg` | `SELECT` |
+//! | begin a session | 1 | `SET NX` | `ms` | `INSERT` |
+//! | write | 2 | `GET`, `EVALSHA` | `mg`, `ms` | `SELECT`, `UPDATE` |
+//! | new id | 3 | `GET`, `SET NX`, `EVALSHA` | `mg`, `ms`, `ms` | `SELECT`, `INSERT`, `UPDATE` |
+//! | destroy | 3 | `GET`, `EVALSHA`, `DEL` | `mg`, `ms`, `md` | `SELECT`, `UPDATE`, `DELETE` |
+//! | activity, once per tenth of the idle timeout | 2 more | `EVALSHA`, `GET` | `mg`, `mg` | `UPDATE`, `SELECT` |
+//!
+//! A conflict with another request adds a load and an update for each further try.
 
 mod backend;
+#[cfg(feature = "memory")]
+mod cached;
 #[cfg(feature = "cookie")]
 mod cookie;
 #[cfg(feature = "fs")]
 #[clippy::msrv = "1.89"]
 mod fs;
+#[cfg(feature = "memcached")]
+#[clippy::msrv = "1.95"]
+mod memcached;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(any(
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "sqlite"
+))]
+mod name;
 mod protocol;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+mod remote;
 mod session_storage;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+#[clippy::msrv = "1.94"]
+mod sql;
 mod sweep;
 mod url;
 
@@ -27,12 +74,33 @@ pub use crate::manager::Context;
 pub use crate::state::CookieUpdate;
 
 pub use self::backend::{Backend, BoxBackend, Created, Loaded, Touched, Updated};
+#[cfg(feature = "memory")]
+pub use self::cached::CachedStorage;
 #[cfg(feature = "cookie")]
 pub use self::cookie::CookieStorage;
 #[cfg(feature = "fs")]
 pub use self::fs::FsStorage;
+#[cfg(feature = "memcached")]
+pub use self::memcached::MemcachedStorage;
 #[cfg(feature = "memory")]
 pub use self::memory::MemoryStorage;
+#[cfg(any(
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "sqlite"
+))]
+pub use self::name::InvalidName;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStorage;
 pub use self::session_storage::{BoxStorage, SessionStorage};
+#[cfg(feature = "mysql")]
+pub use self::sql::MySqlStorage;
+#[cfg(feature = "postgres")]
+pub use self::sql::PostgresStorage;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use self::sql::SqlStorage;
+#[cfg(feature = "sqlite")]
+pub use self::sql::SqliteStorage;
 pub use self::sweep::Sweep;
-pub use self::url::{FromUrlError, from_url};
+pub use self::url::{FromUrlError, backend_from_url, from_url};

@@ -1,4 +1,4 @@
-//! Another process on a folder of sessions, for the tests: it does what each line of its standard input says, and
+//! Another process on a storage of sessions, for the tests: it does what each line of its standard input says, and
 //! answers with a line. So what overlaps what is up to the test, and nothing has to wait for a time to pass.
 //!
 //! | line | what it does | answer |
@@ -6,6 +6,8 @@
 //! | `open R COOKIE` | begins request R | `known` or `new` |
 //! | `set R KEY NUMBER`, `get R KEY`, `regenerate R`, `destroy R` | what its handler does | `done`, of `get` the value |
 //! | `commit R` | ends it | the new cookie, or `-` |
+//! | `hold R N` | begins to end it, and waits before its storage call N + 1 | `held`; if there are fewer calls, as `commit` |
+//! | `release` | goes on with it | as `commit` |
 //! | `turn SECONDS` | turns this process's clock | `done` |
 //! | `crowd PREFIX COUNT COOKIE` | as many requests at once, each with a key of its own and one update | `done` |
 //! | `storm COOKIE...` | writes these sessions until it is killed | a line for each thing that is done |
@@ -16,10 +18,11 @@ use std::io::{BufRead as _, Write as _, stdin, stdout};
 use std::sync::Arc;
 use std::time::Duration;
 
-use session::testing::TestClock;
-use session::{FsStorage, KeyRing, Session, SessionCookie, Sessions};
+use session::storage::{BoxBackend, backend_from_url};
+use session::testing::{Faulty, Gate, TestClock};
+use session::{KeyRing, Session, SessionCookie, Sessions};
 use tokio::sync::Barrier;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -30,17 +33,19 @@ const PADDING_BYTES: usize = 32 * 1024;
 #[tokio::main(worker_threads = 4)]
 async fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(folder), Some(secret)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: session-node FOLDER SECRET".into());
+    let (Some(url), Some(secret)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: session-node URL SECRET".into());
     };
     let clock = TestClock::new();
-    let storage = FsStorage::new(folder)?.clock(clock.clone());
+    let storage = Faulty::new(backend_from_url(&url).await?);
     let cookie = SessionCookie::new(COOKIE_NAME, KeyRing::new(secret)?);
-    let sessions = Sessions::new(cookie, storage).clock(clock.clone());
+    let sessions = Sessions::new(cookie, storage.clone()).clock(clock.clone());
     let mut node = Node {
+        storage,
         sessions,
         clock,
         requests: HashMap::new(),
+        held: None,
     };
     for line in stdin().lock().lines() {
         let answer = node.obey(&line?).await?;
@@ -50,10 +55,15 @@ async fn main() -> Outcome<()> {
 }
 
 struct Node {
+    storage: Faulty<BoxBackend>,
     sessions: Sessions,
     clock: TestClock,
     requests: HashMap<String, Session>,
+    held: Option<(Gate, Ending)>,
 }
+
+/// A request that is about to end; it gives what `commit` answers.
+type Ending = JoinHandle<Outcome<String>>;
 
 impl Node {
     async fn obey(&mut self, line: &str) -> Outcome<String> {
@@ -72,10 +82,26 @@ impl Node {
             }
             ["regenerate", name] => self.request(name)?.regenerate_id(),
             ["destroy", name] => self.request(name)?.destroy(),
-            ["commit", name] => {
-                let session = self.requests.remove(name).ok_or("no such request")?;
-                let cookie = commit(&self.sessions, &session).await?;
-                return Ok(cookie.unwrap_or_else(|| "-".to_owned()));
+            ["commit", name] => return self.end(name)?.await?,
+            ["hold", name, calls] => {
+                let gate = self.storage.hold_after(calls.parse()?);
+                let mut ending = self.end(name)?;
+                tokio::select! {
+                    biased;
+                    () = gate.reached() => {}
+                    answer = &mut ending => {
+                        // It had fewer calls: the hold is not for the next request.
+                        self.storage.hold_after(usize::MAX);
+                        return answer?;
+                    }
+                }
+                self.held = Some((gate, ending));
+                return Ok("held".to_owned());
+            }
+            ["release"] => {
+                let (gate, ending) = self.held.take().ok_or("nothing is held")?;
+                gate.open();
+                return ending.await?;
             }
             ["turn", seconds] => self.clock.advance(Duration::from_secs(seconds.parse()?)),
             ["crowd", prefix, count, cookie] => {
@@ -85,6 +111,15 @@ impl Node {
             _ => return Err(format!("no such command: {line}").into()),
         }
         Ok("done".to_owned())
+    }
+
+    fn end(&mut self, name: &str) -> Outcome<Ending> {
+        let session = self.requests.remove(name).ok_or("no such request")?;
+        let sessions = self.sessions.clone();
+        Ok(tokio::spawn(async move {
+            let cookie = commit(&sessions, &session).await?;
+            Ok(cookie.unwrap_or_else(|| "-".to_owned()))
+        }))
     }
 
     fn request(&self, name: &str) -> Outcome<&Session> {

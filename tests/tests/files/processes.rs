@@ -1,4 +1,5 @@
-//! Several processes on one folder, and processes that are killed.
+//! Processes that are killed amid writes, and a sweep beside a writer. What several processes do to one storage is tested on
+//! every storage that they can share: see `storages/processes.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,134 +8,8 @@ use std::path::Path;
 use session::storage::Sweep as _;
 use session::{FsStorage, Sessions};
 
-use super::node::Node;
 use super::{SECRET, commit, files, open, scratch, session_files, sessions, store};
-
-const REQUESTS: u64 = 64;
-const DAY: u64 = 24 * 3600;
-
-#[tokio::test]
-async fn two_processes_with_64_requests_each_lose_no_key_and_no_update() {
-    let (_parent, folder) = scratch();
-    let here = sessions(&folder);
-    let cookie = store(&here, "user", 7).await;
-
-    let mut nodes = ["left", "right"].map(|name| (name, Node::start(&folder, SECRET)));
-    for (name, node) in &mut nodes {
-        node.tell(&format!("crowd {name} {REQUESTS} {cookie}"));
-    }
-    for (_, node) in &nodes {
-        assert_eq!(node.answer(), "done");
-    }
-
-    let session = open(&here, &cookie).await;
-    for (name, _) in &nodes {
-        for number in 0..REQUESTS {
-            let key = format!("{name}{number}");
-            assert_eq!(
-                session.get::<u64>(&key).unwrap(),
-                Some(number),
-                "{key} is lost"
-            );
-        }
-    }
-    assert_eq!(session.get::<u64>("count").unwrap(), Some(2 * REQUESTS));
-    assert_eq!(session.get::<u64>("user").unwrap(), Some(7));
-}
-
-/// What a slow request does to its session before another process ends that session.
-const SLOW: [(&str, &[&str]); 6] = [
-    ("set a key", &["set slow key 1"]),
-    ("read a flash value", &["get slow notice"]),
-    ("regenerated the id", &["regenerate slow"]),
-    (
-        "regenerated the id and set a key",
-        &["set slow key 1", "regenerate slow"],
-    ),
-    ("only touched it", &[]),
-    ("ended it, too", &["destroy slow"]),
-];
-
-#[tokio::test]
-async fn a_slow_request_in_one_process_does_not_bring_back_what_another_process_has_destroyed() {
-    let (_parent, folder) = scratch();
-    let here = sessions(&folder);
-    let (mut slow, mut fast) = (Node::start(&folder, SECRET), Node::start(&folder, SECRET));
-    // From here on every use of a session is worth writing.
-    slow.ask(&format!("turn {DAY}"));
-    for (what, commands) in SLOW {
-        let session = open(&here, "").await;
-        session.set("user", 7);
-        session.flash("notice", 1);
-        let cookie = commit(&here, &session).await.unwrap();
-
-        assert_eq!(slow.ask(&format!("open slow {cookie}")), "known");
-        for command in commands {
-            slow.ask(command);
-        }
-        assert_eq!(fast.ask(&format!("open fast {cookie}")), "known");
-        fast.ask("destroy fast");
-        fast.ask("commit fast");
-        let sent = slow.ask("commit slow");
-
-        assert!(
-            open(&here, &cookie).await.is_new(),
-            "it is back: the slow request {what}"
-        );
-        assert!(
-            open(&here, &sent).await.is_new(),
-            "it is back under a new id: the slow request {what}"
-        );
-        assert_eq!(
-            session_files(&folder).len(),
-            0,
-            "something is stored: the slow request {what}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_slow_request_in_one_process_keeps_its_changes_when_another_process_replaces_the_id() {
-    let (_parent, folder) = scratch();
-    let here = sessions(&folder);
-    let (mut slow, mut fast) = (Node::start(&folder, SECRET), Node::start(&folder, SECRET));
-    let cookie = store(&here, "user", 7).await;
-
-    slow.ask(&format!("open slow {cookie}"));
-    slow.ask("set slow key 1");
-    fast.ask(&format!("open fast {cookie}"));
-    fast.ask("regenerate fast");
-    let new_cookie = fast.ask("commit fast");
-    assert_eq!(
-        slow.ask("commit slow"),
-        "-",
-        "the new id is for the other request to send"
-    );
-
-    let session = open(&here, &new_cookie).await;
-    assert_eq!(session.data(), serde_json::json!({ "user": 7, "key": 1 }));
-    assert!(open(&here, &cookie).await.is_new());
-}
-
-#[tokio::test]
-async fn a_slow_request_that_only_touched_does_not_send_an_id_that_another_process_has_replaced() {
-    let (_parent, folder) = scratch();
-    let here = sessions(&folder);
-    let (mut slow, mut fast) = (Node::start(&folder, SECRET), Node::start(&folder, SECRET));
-    let cookie = store(&here, "user", 7).await;
-    slow.ask(&format!("turn {DAY}"));
-
-    slow.ask(&format!("open slow {cookie}"));
-    fast.ask(&format!("open fast {cookie}"));
-    fast.ask("regenerate fast");
-    let new_cookie = fast.ask("commit fast");
-    assert_eq!(
-        slow.ask("commit slow"),
-        "-",
-        "the browser would forget the new id for a dead one"
-    );
-    assert!(!open(&here, &new_cookie).await.is_new());
-}
+use crate::support::node::Node;
 
 #[tokio::test]
 async fn a_process_that_is_killed_amid_writes_leaves_every_session_whole() {
@@ -149,7 +24,7 @@ async fn a_process_that_is_killed_amid_writes_leaves_every_session_whole() {
             said.wrote
                 .insert(index, (0, store(&here, "first", 0).await));
         }
-        let mut node = Node::start(&folder, SECRET);
+        let mut node = Node::start(&url(&folder), SECRET);
         let cookies: Vec<&str> = said
             .wrote
             .values()
@@ -174,7 +49,7 @@ async fn a_sweep_disturbs_no_writer_of_another_process() {
     let here = sessions(&folder);
     let cookie = store(&here, "first", 0).await;
     let storage = FsStorage::new(&folder).unwrap();
-    let mut node = Node::start(&folder, SECRET);
+    let mut node = Node::start(&url(&folder), SECRET);
     node.tell(&format!("storm {cookie}"));
     let mut said = Said::default();
     said.hear(&node.answer());
@@ -187,6 +62,10 @@ async fn a_sweep_disturbs_no_writer_of_another_process() {
         said.hear(&line);
     }
     said.check(&here).await;
+}
+
+fn url(folder: &Path) -> String {
+    format!("file:{}", folder.display())
 }
 
 /// What a killed process has said that it had done.

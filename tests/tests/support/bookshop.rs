@@ -1,11 +1,9 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::process::Command;
 
-use serde_json::Value;
-
+use super::example;
 use super::process::Process;
 
 /// Long enough a secret for shops that need not keep one.
@@ -36,7 +34,7 @@ impl Bookshop {
     pub(crate) fn try_open(folder: &Path, variables: &[(&str, &str)]) -> Result<Bookshop, Refusal> {
         let log = folder.join("stderr.log");
         let mut process = Process::start(
-            Command::new(executable())
+            Command::new(example::executable("bookshop"))
                 .current_dir(folder)
                 .env_remove("SESSION_STORAGE")
                 .env_remove("SESSION_SECRET")
@@ -72,28 +70,4 @@ impl Bookshop {
         let status = self.process.finish();
         assert!(status.success(), "the bookshop ended with {status}");
     }
-}
-
-/// The program, built by the cargo that runs the tests. Built once, by the first test that asks.
-fn executable() -> &'static Path {
-    static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
-    EXECUTABLE.get_or_init(|| {
-        let build = Command::new(env!("CARGO"))
-            .args(["build", "--package", "examples", "--bin", "bookshop"])
-            .arg("--message-format=json-render-diagnostics")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(build.status.success(), "the bookshop does not build");
-        let messages = String::from_utf8(build.stdout).expect("cargo writes UTF-8");
-        messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .find(|message| {
-                message["target"]["name"] == "bookshop" && message["executable"].is_string()
-            })
-            .and_then(|message| message["executable"].as_str().map(PathBuf::from))
-            .expect("cargo names the program that it built")
-    })
 }

@@ -6,7 +6,7 @@ use crate::id::StorageKey;
 use crate::record::{Ended, Forward, Record, Rotated};
 use crate::state::{Rotation, Stored};
 use crate::storage::backend::{Backend, Created, Updated};
-use crate::storage::protocol::writer::{Found, Outcome, Writer};
+use crate::storage::protocol::writer::{Found, Outcome, Writer, refused};
 use crate::storage::protocol::{MARK_SECONDS, MAX_TRIES, pause};
 
 impl<B: Backend> Writer<'_, B> {
@@ -121,7 +121,12 @@ impl<B: Backend> Writer<'_, B> {
     ) -> Result<u64, Error> {
         let expires_at = from_unix(expires_at);
         let version = match created {
-            None => match self.backend.create(key, record, expires_at).await? {
+            None => match self
+                .backend
+                .create(key, record, expires_at)
+                .await
+                .map_err(|error| refused(error, record))?
+            {
                 Created::Done { version } => Some(version),
                 // An earlier try of ours was carried out, though its answer did not come or a later step failed.
                 Created::Taken => match self.backend.load(key).await? {
@@ -147,7 +152,8 @@ impl<B: Backend> Writer<'_, B> {
             match self
                 .backend
                 .update(key, record, version, expires_at)
-                .await?
+                .await
+                .map_err(|error| refused(error, record))?
             {
                 Updated::Done { version } => Some(version),
                 Updated::Conflict | Updated::Gone => None,

@@ -1,5 +1,5 @@
-use crate::changes::Changes;
-use crate::error::Error;
+use crate::changes::{Changes, largest};
+use crate::error::{Error, StorageError};
 use crate::expiry::from_unix;
 use crate::id::{SessionId, StorageKey};
 use crate::manager::Context;
@@ -75,11 +75,12 @@ impl<B: Backend> Writer<'_, B> {
             .context
             .expiry()
             .is_worth_writing(seen.expires_at, deadline);
-        if moves && self.backend.touch(&seen.key, from_unix(deadline)).await? == Touched::Gone {
-            return Ok(Outcome::Gone);
-        }
         if !moves && !self.snapshot.resend {
             return Ok(Outcome::Nothing);
+        }
+        // Also when it is for the cookie alone: a storage that remembers readings looks again after a touch.
+        if self.backend.touch(&seen.key, from_unix(deadline)).await? == Touched::Gone {
+            return Ok(Outcome::Gone);
         }
         // Neither a touch nor an old cookie says what the session is by now. If another request has replaced its id, a
         // cookie with the old one would take the browser's new one away.
@@ -130,7 +131,7 @@ impl<B: Backend> Writer<'_, B> {
             let update =
                 self.backend
                     .update(&fresh.key, &record, fresh.version, from_unix(expires_at));
-            match update.await? {
+            match update.await.map_err(|error| refused(error, &record))? {
                 Updated::Done { version } => {
                     let has_moved_on = id.as_ref().is_some_and(|id| *id != self.snapshot.id);
                     let cookie = moves || self.snapshot.resend || has_moved_on;
@@ -204,5 +205,17 @@ impl<B: Backend> Writer<'_, B> {
         context
             .expiry()
             .deadline(record.created_at_unix(), context.now_unix())
+    }
+}
+
+/// What a commit answers when the storage does not take a record: one that is too large is the application's to mend.
+pub(super) fn refused(error: StorageError, record: &Record) -> Error {
+    match error {
+        StorageError::TooLarge { bytes, limit } => Error::TooLarge {
+            bytes,
+            limit,
+            largest: largest(record.entries()),
+        },
+        other => other.into(),
     }
 }

@@ -1,4 +1,4 @@
-//! What every [`Backend`](crate::Backend) has to do, as tests: see [`conformance!`](crate::conformance).
+//! What every [`Backend`] has to do, as tests: see [`conformance!`](crate::conformance).
 //!
 //! [`verbs`] checks the five verbs by themselves, [`guarantees`] the guarantees that the library builds on them.
 
@@ -8,10 +8,14 @@ pub mod verbs;
 
 use std::future::Future;
 
+use crate::storage::Backend;
+
 /// Makes a test of each check of the conformance suite, for the backend that `$make` gives.
 ///
-/// `$make` is called once a test, as `$make().await`, and gives a backend that is `Clone` and whose clones share what is
-/// stored. What is there already does not matter: every test uses fresh keys.
+/// `$make` is called once a check, as `$make().await`, and gives a backend that is `Clone` and whose clones share what is
+/// stored. What is there already does not matter: every check uses fresh keys.
+///
+/// Where a server takes long to start, [`all`](crate::testing::conformance::all) runs the same checks in a test of yours.
 ///
 /// # Example
 ///
@@ -28,8 +32,11 @@ use std::future::Future;
 #[macro_export]
 macro_rules! conformance {
     ($make:expr) => {
+        $crate::conformance! { @checks tests $make }
+    };
+    (@checks $form:ident $make:expr) => {
         $crate::conformance! {
-            @tests $make;
+            @$form $make;
             verbs:
                 a_missing_key_loads_as_none,
                 what_is_created_loads_with_its_deadline,
@@ -81,6 +88,35 @@ macro_rules! conformance {
             }
         )*)*
     };
+    (@all $make:expr; $($module:ident: $($test:ident),* ;)*) => {
+        $($(
+            println!("{}", stringify!($test));
+            $crate::testing::conformance::$module::$test($make().await).await;
+        )*)*
+    };
+}
+
+/// Runs every check of the conformance suite, one after another, and prints the name of each as it begins.
+///
+/// For a backend whose server takes long to start, so that the checks share one; else [`conformance!`](crate::conformance)
+/// makes a test of each. `make` gives what it gives there. Call it on a runtime with several threads.
+///
+/// # Panics
+///
+/// When a check fails.
+///
+/// # Example
+///
+/// ```
+/// use session::{MemoryStorage, testing::conformance};
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// conformance::all(async || MemoryStorage::new()).await;
+/// # }
+/// ```
+pub async fn all<B: Backend + Clone>(make: impl AsyncFn() -> B) {
+    crate::conformance! { @checks all make }
 }
 
 /// Runs a check on a runtime with two threads.

@@ -1,5 +1,4 @@
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -8,17 +7,18 @@ use std::time::Duration;
 /// How long a line may take. Far beyond what any of them needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Another process on the same folder: `src/bin/session-node.rs` says what it can be told.
-pub(super) struct Node {
+/// Another process on the same storage: `src/bin/session-node.rs` says what it can be told.
+pub(crate) struct Node {
     child: Child,
     input: ChildStdin,
     lines: Receiver<String>,
 }
 
 impl Node {
-    pub(super) fn start(folder: &Path, secret: &str) -> Self {
+    /// On the storage of that URL, with cookies under that secret.
+    pub(crate) fn start(url: &str, secret: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_session-node"))
-            .arg(folder)
+            .arg(url)
             .arg(secret)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -47,25 +47,25 @@ impl Node {
     }
 
     /// Tells it to do something, and does not wait for it.
-    pub(super) fn tell(&mut self, command: &str) {
+    pub(crate) fn tell(&mut self, command: &str) {
         writeln!(self.input, "{command}").expect("the process reads");
     }
 
     /// Its next line.
-    pub(super) fn answer(&self) -> String {
+    pub(crate) fn answer(&self) -> String {
         self.lines
             .recv_timeout(PATIENCE)
             .expect("the process answers")
     }
 
     /// Tells it to do something, and waits until it is done.
-    pub(super) fn ask(&mut self, command: &str) -> String {
+    pub(crate) fn ask(&mut self, command: &str) -> String {
         self.tell(command);
         self.answer()
     }
 
     /// Ends it as nobody can refuse (SIGKILL); the lines that it still said.
-    pub(super) fn kill(mut self) -> Vec<String> {
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("the process runs");
         self.child.wait().expect("a child can be waited for");
         // The reader ends with the output, and closes the channel.

@@ -1,0 +1,108 @@
+use std::time::SystemTime;
+
+use crate::error::StorageError;
+use crate::expiry::{from_unix, to_unix};
+use crate::record::Record;
+use crate::storage::backend::Loaded;
+
+/// A value as it lies in Redis: `<version>:<deadline>:<record>`. Version and deadline have a fixed width, so that the
+/// scripts know where they are.
+pub(super) struct Entry {
+    /// Random, not counted: so a call that was made twice recognizes what it has done.
+    pub(super) version: u64,
+    /// In seconds since the Unix epoch.
+    pub(super) deadline: u64,
+    pub(super) value: String,
+}
+
+impl Entry {
+    pub(super) fn new(record: &Record, expires_at: SystemTime) -> Result<Self, StorageError> {
+        let version = getrandom::u64().map_err(StorageError::unavailable)?;
+        let deadline = deadline(expires_at);
+        let record = record.to_json();
+        let value = format!("{version:016x}:{deadline:012}:{record}");
+        Ok(Self {
+            version,
+            deadline,
+            value,
+        })
+    }
+
+    /// What a value says; an error if it is none of ours.
+    pub(super) fn loaded(value: &[u8]) -> Result<Loaded, StorageError> {
+        let (version, deadline, record) =
+            split(value).ok_or_else(|| StorageError::corrupt("no version and deadline"))?;
+        Ok(Loaded {
+            record: Record::from_json(record)?,
+            version,
+            expires_at: from_unix(deadline),
+        })
+    }
+}
+
+fn split(value: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (version, rest) = value.split_at_checked(16)?;
+    let (deadline, record) = rest.strip_prefix(b":")?.split_at_checked(12)?;
+    let version = u64::from_str_radix(std::str::from_utf8(version).ok()?, 16).ok()?;
+    let deadline = std::str::from_utf8(deadline).ok()?.parse().ok()?;
+    Some((version, deadline, record.strip_prefix(b":")?))
+}
+
+/// As Redis takes it: it refuses a zero.
+pub(super) fn deadline(expires_at: SystemTime) -> u64 {
+    to_unix(expires_at).max(1)
+}
+
+pub(super) fn padded(deadline: u64) -> String {
+    format!("{deadline:012}")
+}
+
+pub(super) fn version(version: u64) -> String {
+    format!("{version:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_as_it_was_written() {
+        let record =
+            Record::from_json(br#"{"format":1,"created_at":1790000000,"values":{"theme":"dark"}}"#);
+        let record = record.unwrap();
+        // The last time that a deadline can be.
+        let last = from_unix(u64::MAX);
+        for expires_at in [from_unix(1_790_604_800), last] {
+            let entry = Entry::new(&record, expires_at).unwrap();
+            let loaded = Entry::loaded(entry.value.as_bytes()).unwrap();
+            assert_eq!(loaded.record, record);
+            assert_eq!(
+                (loaded.version, loaded.expires_at),
+                (entry.version, expires_at)
+            );
+            assert_eq!(entry.value[..16], version(entry.version));
+            assert_eq!(entry.value[17..29], padded(entry.deadline));
+        }
+    }
+
+    #[test]
+    fn what_is_no_entry_is_corrupt() {
+        for value in [
+            "",
+            "hello",
+            "0000000000000001",
+            "0000000000000001:001790604800",
+            "0000000000000001:001790604800:",
+            "0000000000000001:001790604800:{}",
+            "000000000000000g:001790604800:{\"format\":1,\"created_at\":1,\"values\":{}}",
+        ] {
+            assert!(
+                matches!(
+                    Entry::loaded(value.as_bytes()),
+                    Err(StorageError::Corrupt(_))
+                ),
+                "{value}"
+            );
+        }
+    }
+}
