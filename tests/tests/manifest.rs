@@ -120,3 +120,32 @@ fn each_feature_brings_its_own_dependencies_alone() {
     ]);
     assert!(has(&tower, "tower-service") && !has(&tower, "axum-core"));
 }
+
+#[test]
+fn each_storage_brings_its_own_client_alone_and_no_tls() {
+    const CLIENTS: [(&str, &str); 5] = [
+        ("redis", "redis"),
+        ("memcached", "memcache"),
+        ("postgres", "sqlx-postgres"),
+        ("mysql", "sqlx-mysql"),
+        ("sqlite", "sqlx-sqlite"),
+    ];
+    for (feature, own) in CLIENTS {
+        let arguments = ["--package", "session", "--no-default-features"];
+        let packages = packages(&[&arguments[..], &["--features", feature]].concat());
+        for (_, client) in CLIENTS {
+            let is_there = packages.iter().any(|(name, _)| name == client);
+            assert_eq!(
+                is_there,
+                client == own,
+                "{client} with the feature {feature}"
+            );
+        }
+        for stack in ["openssl", "native-tls", "rustls"] {
+            assert!(
+                !packages.iter().any(|(name, _)| name == stack),
+                "{stack} with the feature {feature}"
+            );
+        }
+    }
+}
