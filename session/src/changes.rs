@@ -178,6 +178,11 @@ impl Changes {
         self.under_way = Some(self.stamp);
     }
 
+    /// Whether nothing was changed since an earlier state of these changes.
+    pub(crate) fn is_as_of(&self, earlier: &Self) -> bool {
+        self.stamp == earlier.stamp
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.cleared.is_none() && !self.ages && self.slots.is_empty()
     }

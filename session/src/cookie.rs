@@ -1,7 +1,9 @@
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite as CookieSameSite};
 use http::HeaderValue;
 
@@ -44,6 +46,15 @@ pub struct SessionCookie {
     same_site: SameSite,
     secure: bool,
     partitioned: bool,
+    /// As the other fields say.
+    attributes: Attributes,
+}
+
+/// What a Set-Cookie field has behind the value, but for the seconds of `Max-Age`: written once, not for each response.
+#[derive(Clone, Default)]
+struct Attributes {
+    before_age: String,
+    after_age: String,
 }
 
 impl SessionCookie {
@@ -70,7 +81,7 @@ impl SessionCookie {
         if name.is_empty() || name.len() > 256 || !name.bytes().all(is_token) {
             return Err(CookieError::Name);
         }
-        Ok(Self {
+        let cookie = Self {
             name,
             keys,
             domain: None,
@@ -78,7 +89,9 @@ impl SessionCookie {
             same_site: SameSite::Lax,
             secure: true,
             partitioned: false,
-        })
+            attributes: Attributes::default(),
+        };
+        Ok(cookie.written_out())
     }
 
     /// Sends the cookie to a domain and all its subdomains. Without it, only to the host that set it.
@@ -168,29 +181,48 @@ impl SessionCookie {
         if is_host && (self.domain.is_some() || self.path != "/") {
             return Err(CookieError::HostPrefix);
         }
-        Ok(self)
+        Ok(self.written_out())
+    }
+
+    fn written_out(mut self) -> Self {
+        let mut cookie = Cookie::build((&*self.name, ""))
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(self.same_site.into())
+            .path(&*self.path)
+            .partitioned(self.partitioned)
+            .max_age(Duration::ZERO.try_into().unwrap_or_default());
+        if let Some(domain) = &self.domain {
+            cookie = cookie.domain(domain.as_str());
+        }
+        let text = cookie.build().to_string();
+        // Invariant: the text begins with the name, an equals sign and no value, and `Max-Age` comes after path and domain.
+        let attributes = text
+            .split_once('=')
+            .map_or("", |(_, attributes)| attributes);
+        let (before_age, after_age) = attributes.rsplit_once("Max-Age=0").unwrap_or_default();
+        self.attributes = Attributes {
+            before_age: format!("{before_age}Max-Age="),
+            after_age: after_age.to_owned(),
+        };
+        self
     }
 
     /// The value for a session that a server-side storage keeps.
     pub(crate) fn sign(&self, id: &SessionId) -> String {
         let mut value = String::with_capacity(2 * ID_TEXT + 1);
         id.push_text(&mut value);
-        let mut signature = String::with_capacity(ID_TEXT);
-        let message = Message {
+        let signature = self.keys.sign(Message {
             cookie_name: &self.name,
             id: &value,
-        };
-        self.keys.push_signature(message, &mut signature);
+        });
         value.push('.');
-        value.push_str(&signature);
+        URL_SAFE_NO_PAD.encode_string(signature, &mut value);
         value
     }
 
     /// The id in a value that one of our keys signed under this name. Every failure looks the same.
     pub(crate) fn verify(&self, value: &str) -> Option<(SessionId, Opened)> {
-        use base64::Engine as _;
-        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
         let (id, signature) = value.split_once('.')?;
         if id.len() != ID_TEXT || signature.len() != ID_TEXT {
             return None;
@@ -253,20 +285,23 @@ impl SessionCookie {
     }
 
     fn field(&self, value: &str, max_age: u64) -> HeaderValue {
-        let max_age = Duration::from_secs(max_age.min(MAX_AGE));
-        let mut cookie = Cookie::build((&*self.name, value))
-            .http_only(true)
-            .secure(self.secure)
-            .same_site(self.same_site.into())
-            .path(&*self.path)
-            .partitioned(self.partitioned)
-            .max_age(max_age.try_into().unwrap_or_default());
-        if let Some(domain) = &self.domain {
-            cookie = cookie.domain(domain.as_str());
+        let Attributes {
+            before_age,
+            after_age,
+        } = &self.attributes;
+        let max_age = max_age.min(MAX_AGE);
+        // Exactly what it takes, so that the header keeps this allocation.
+        let digits = max_age.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let parts = [&*self.name, "=", value, before_age, after_age];
+        let mut text = String::with_capacity(parts.map(str::len).iter().sum::<usize>() + digits);
+        for part in [&*self.name, "=", value, before_age] {
+            text.push_str(part);
         }
+        // Invariant: writing to a string cannot fail.
+        let _ = write!(text, "{max_age}{after_age}");
         // Invariant: name, value and attributes were checked to be visible ASCII without `;`.
-        let mut field = HeaderValue::try_from(cookie.build().to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static(""));
+        let mut field =
+            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
         // Its `Debug` shows no value then.
         field.set_sensitive(true);
         field
@@ -286,7 +321,7 @@ impl fmt::Debug for SessionCookie {
             .field("same_site", &self.same_site)
             .field("secure", &self.secure)
             .field("partitioned", &self.partitioned)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -51,7 +51,7 @@ impl Handle {
     pub(crate) fn stored(id: SessionId, stored: Stored, resend: bool) -> Self {
         Self::with(
             State {
-                changes: Arc::new(Changes::on_load(&stored.record)),
+                changes: Changes::on_load(&stored.record),
                 resend,
                 ..State::new(id, stored.record.created_at_unix())
             }

@@ -1,9 +1,14 @@
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+#[cfg(feature = "axum")]
+use http::HeaderMap;
 use http::HeaderValue;
+#[cfg(feature = "axum")]
+use http::header::COOKIE;
 
 use crate::cookie::{MAX_CANDIDATES, SessionCookie};
 use crate::error::{Chain, Error};
@@ -57,6 +62,11 @@ pub struct Sessions {
 }
 
 /// What every session of one [`Sessions`] leads back to.
+/// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
+pub(crate) type Finished = (Result<(), Error>, Option<HeaderValue>);
+
+pub(crate) type Finish = Pin<Box<dyn Future<Output = Finished> + Send>>;
+
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) context: Context,
@@ -131,7 +141,16 @@ impl Sessions {
             let found = shared.context.cookie.values(field.as_ref());
             values.extend(found.map(str::to_owned).take(MAX_CANDIDATES - values.len()));
         }
-        async move { shared.open(values).await }
+        async move { shared.open(values.iter().map(String::as_str)).await }
+    }
+
+    /// As [`open`](Self::open), for fields that outlive the call: nothing is copied.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn open_from(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        let cookie = &self.shared.context.cookie;
+        let fields = headers.get_all(COOKIE).into_iter();
+        let values = fields.flat_map(|field| cookie.values(field.as_bytes()));
+        self.shared.open(values.take(MAX_CANDIDATES)).await
     }
 
     /// Writes what has changed, and gives the Set-Cookie field that the response is to carry, if any.
@@ -162,6 +181,22 @@ impl Sessions {
         self.commit(session).await
     }
 
+    /// Whether the end of a request has nothing to do for a session: it was read, and its activity need not be written yet.
+    #[cfg_attr(
+        not(feature = "tower"),
+        allow(dead_code, reason = "the web integrations call it")
+    )]
+    pub(crate) fn is_settled(&self, session: &Session) -> bool {
+        let handle = session.handle();
+        // A commit that is under way in a task of the handler's has yet to leave its cookie.
+        let Ok(_turn) = handle.core.turn.try_lock() else {
+            return false;
+        };
+        let context = &self.shared.context;
+        let now = context.now_unix();
+        handle.state().is_settled(context.expiry(), now)
+    }
+
     /// Ends a request: commits the session, or, after a handler that failed, carries out a destruction alone.
     ///
     /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
@@ -169,11 +204,20 @@ impl Sessions {
         not(feature = "tower"),
         allow(dead_code, reason = "the web integrations call it")
     )]
-    pub(crate) async fn finish(
+    pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
+        let (sessions, session) = (self.clone(), session.clone());
+        self.shared
+            .storage
+            .finish(sessions, session, handler_failed)
+    }
+
+    /// [`finish`](Self::finish), over the storage itself: the future is boxed as a whole, not once more inside.
+    pub(crate) async fn finish_in(
         &self,
+        storage: &impl SessionStorage,
         session: &Session,
         handler_failed: bool,
-    ) -> (Result<(), Error>, Option<HeaderValue>) {
+    ) -> Finished {
         if handler_failed {
             session.handle().state().abandon();
         }
@@ -181,7 +225,7 @@ impl Sessions {
         let mut outcome = if is_idle {
             Ok(())
         } else {
-            self.shared.save(session).await
+            self.shared.save_in(storage, session).await
         };
         let set_cookie = self
             .shared
@@ -219,25 +263,34 @@ impl fmt::Debug for Sessions {
 }
 
 impl Shared {
-    async fn open(self: Arc<Self>, values: Vec<String>) -> Result<Session, Error> {
-        for value in &values {
+    async fn open<'a>(
+        self: &Arc<Self>,
+        values: impl Iterator<Item = &'a str>,
+    ) -> Result<Session, Error> {
+        let mut presented = false;
+        for value in values {
+            presented = true;
             if let Some(session) = self.storage.read(value, &self.context).await? {
-                session.handle().settle(&self);
+                session.handle().settle(self);
                 session.handle().state().presented = true;
                 return Ok(session);
             }
         }
         let handle = Handle::fresh(Ok(SessionId::generate()?), self.context.now_unix());
-        handle.state().presented = !values.is_empty();
-        handle.settle(&self);
+        handle.state().presented = presented;
+        handle.settle(self);
         Ok(Session::from_handle(handle))
     }
 
     /// Lets the storage write the session, and notes what the browser is to be told.
     pub(crate) async fn save(&self, session: &Session) -> Result<(), Error> {
+        self.save_in(&self.storage, session).await
+    }
+
+    async fn save_in(&self, storage: &impl SessionStorage, session: &Session) -> Result<(), Error> {
         let handle = session.handle();
         let _turn = handle.core.turn.lock().await;
-        let update = self.storage.save(session, &self.context).await?;
+        let update = storage.save(session, &self.context).await?;
         if update != CookieUpdate::Keep {
             handle.state().cookie_due = update;
         }

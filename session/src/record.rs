@@ -88,6 +88,7 @@ impl Record {
     }
 
     /// A record with nothing in it.
+    #[cfg(any(test, feature = "cookie"))]
     pub(crate) fn empty(created_at: u64) -> Self {
         pack(created_at, State::Live, &mut Vec::new())
     }
@@ -254,26 +255,32 @@ fn pack(created_at: u64, state: State, entries: &mut Vec<Entry<'_>>) -> Record {
     };
     let text: usize = entries.iter().map(bytes).sum();
     let mut start = (HEADER_WORDS + entries.len()) * 8;
-    let mut packed = Vec::with_capacity(start + text);
-    packed.extend_from_slice(&created_at.to_le_bytes());
-    packed.extend_from_slice(&((state as u64) << 32 | entries.len() as u64).to_le_bytes());
+    // One allocation, filled in place.
+    let mut packed: Arc<[u8]> = std::iter::repeat_n(0, start + text).collect();
+    let mut rest = Arc::get_mut(&mut packed).unwrap_or_default();
+    let mut put = |bytes: &[u8]| {
+        if let Some((place, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
+            place.copy_from_slice(bytes);
+            rest = after;
+        }
+    };
+    put(&created_at.to_le_bytes());
+    put(&((state as u64) << 32 | entries.len() as u64).to_le_bytes());
     for entry in &*entries {
         let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
         let secret = if entry.terms.secret { IS_SECRET } else { 0 };
         let mark = (entry.kind as u64) << 30 | entry.key.len() as u64 | u64::from(limit | secret);
-        packed.extend_from_slice(&(mark << 32 | start as u64).to_le_bytes());
+        put(&(mark << 32 | start as u64).to_le_bytes());
         start += bytes(entry);
     }
     for entry in &*entries {
-        packed.extend_from_slice(entry.key.as_bytes());
+        put(entry.key.as_bytes());
         if let Some(until) = entry.terms.until {
-            packed.extend_from_slice(&until.to_le_bytes());
+            put(&until.to_le_bytes());
         }
-        packed.extend_from_slice(entry.value.as_bytes());
+        put(entry.value.as_bytes());
     }
-    Record {
-        packed: packed.into(),
-    }
+    Record { packed }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use crate::changes::Changes;
 use crate::error::Error;
@@ -15,7 +14,7 @@ pub(crate) struct State {
     pub(crate) created_at: u64,
     /// What the storage holds of this session; nothing for a new one.
     pub(crate) stored: Option<Stored>,
-    pub(crate) changes: Arc<Changes>,
+    pub(crate) changes: Changes,
     /// The stored session goes on under `id`, which is not the one it is stored under.
     pub(crate) rotation: Option<Rotation>,
     /// Stored sessions that this request destroyed and whose storage entries are still there.
@@ -123,7 +122,7 @@ pub(crate) struct Snapshot {
     pub(crate) id: SessionId,
     pub(crate) created_at: u64,
     pub(crate) stored: Option<Stored>,
-    pub(crate) changes: Arc<Changes>,
+    pub(crate) changes: Changes,
     pub(crate) rotation: Option<Rotation>,
     pub(crate) resend: bool,
     life: u32,
@@ -135,7 +134,7 @@ impl State {
             id,
             created_at,
             stored: None,
-            changes: Arc::default(),
+            changes: Changes::default(),
             rotation: None,
             doomed: Vec::new(),
             presented: false,
@@ -159,7 +158,7 @@ impl State {
     }
 
     pub(crate) fn change(&mut self, change: impl FnOnce(&mut Changes)) {
-        change(Arc::make_mut(&mut self.changes));
+        change(&mut self.changes);
     }
 
     /// Consumes a flash value, unless another thread of this request has just done so: then `false`.
@@ -167,7 +166,7 @@ impl State {
         let record = self.stored.as_ref().map(|stored| &stored.record);
         let is_there = self.changes.flash(&key, record).is_some();
         if is_there {
-            Arc::make_mut(&mut self.changes).take_flash(key, record);
+            self.changes.take_flash(key, record);
         }
         is_there
     }
@@ -178,6 +177,15 @@ impl State {
             || self.rotation.is_some()
             || !self.doomed.is_empty()
             || self.removal_due
+    }
+
+    /// Whether a commit would neither write nor tell the browser anything.
+    pub(crate) fn is_settled(&self, expiry: Expiry, now: u64) -> bool {
+        let is_active = self.stored.as_ref().is_some_and(|stored| {
+            expiry.is_worth_writing(stored.expires_at, expiry.deadline(self.created_at, now))
+        });
+        let is_told = self.cookie_due == CookieUpdate::Keep && !self.resend;
+        is_told && !is_active && !self.is_dirty() && self.fault.is_none()
     }
 
     /// Ends the session. What follows is another one, new and empty.
@@ -191,7 +199,7 @@ impl State {
         }
         self.fate = Fate::Destroyed;
         self.life += 1;
-        self.changes = Arc::new(self.changes.emptied());
+        self.changes = self.changes.emptied();
         self.rotation = None;
         self.resend = false;
         self.created_at = now;
@@ -232,7 +240,7 @@ impl State {
 
     /// Drops all that is not stored, but for what was destroyed.
     pub(crate) fn abandon(&mut self) {
-        self.changes = Arc::new(self.changes.emptied());
+        self.changes = self.changes.emptied();
         self.resend = false;
         self.fault = None;
         if let Some(rotation) = self.rotation.take() {
@@ -255,7 +263,7 @@ impl State {
             id: self.id.clone(),
             created_at: self.created_at,
             stored: self.stored.clone(),
-            changes: Arc::clone(&self.changes),
+            changes: self.changes.clone(),
             rotation: self.rotation.clone(),
             resend: self.resend,
             life: self.life,
@@ -282,8 +290,8 @@ impl State {
             self.rotation = None;
             self.id = id;
         }
-        if Arc::ptr_eq(&self.changes, &snapshot.changes) {
-            self.changes = Arc::new(self.changes.emptied());
+        if self.changes.is_as_of(&snapshot.changes) {
+            self.changes = self.changes.emptied();
         } else {
             self.change(|changes| changes.subtract(&snapshot.changes));
         }
@@ -301,7 +309,7 @@ impl State {
 
     /// Drops changes that were made after another request's destruction had been seen.
     pub(crate) fn drop_changes(&mut self) {
-        self.changes = Arc::new(self.changes.emptied());
+        self.changes = self.changes.emptied();
         self.rotation = None;
         self.resend = false;
     }

@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -17,7 +18,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json
 }
 
 /// What a value is written to.
-pub type Writer<'a, 'b> = &'a mut serde_json::Serializer<&'b mut Vec<u8>>;
+pub type Writer<'a, 'b> = &'a mut serde_json::Serializer<&'b mut Scratch>;
 /// What a value is read from.
 pub type Reader<'a, 'b> = &'a mut serde_json::Deserializer<serde_json::de::StrRead<'b>>;
 
@@ -32,16 +33,65 @@ pub(crate) fn encode_by<T: ?Sized>(
         key: key.to_owned(),
         type_name: std::any::type_name::<T>(),
     };
-    let mut json = Vec::with_capacity(64);
-    write(value, &mut serde_json::Serializer::new(&mut json)).map_err(|_| refused())?;
-    let json = String::from_utf8(json).map_err(|_| refused())?;
-    if depth(&json) > MAX_DEPTH {
+    let mut scratch = Scratch::new();
+    write(value, &mut serde_json::Serializer::new(&mut scratch)).map_err(|_| refused())?;
+    let json = std::str::from_utf8(scratch.bytes()).map_err(|_| refused())?;
+    if depth(json) > MAX_DEPTH {
         return Err(Error::TooDeep {
             key: key.to_owned(),
             limit: MAX_DEPTH,
         });
     }
     Ok(json.into())
+}
+
+/// Where a value is written to first. A short one, as most are, is copied from here to the one place where it stays.
+pub struct Scratch {
+    short: [u8; 128],
+    short_len: usize,
+    /// All of it, once it is no longer short.
+    long: Vec<u8>,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self {
+            short: [0; 128],
+            short_len: 0,
+            long: Vec::new(),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() {
+            self.short.get(..self.short_len).unwrap_or_default()
+        } else {
+            &self.long
+        }
+    }
+}
+
+impl io::Write for Scratch {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let end = self.short_len + bytes.len();
+        match self.short.get_mut(self.short_len..end) {
+            Some(place) if self.long.is_empty() => {
+                place.copy_from_slice(bytes);
+                self.short_len = end;
+            }
+            _ => {
+                if self.long.is_empty() {
+                    self.long.extend(self.short.iter().take(self.short_len));
+                }
+                self.long.extend_from_slice(bytes);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads a stored value.

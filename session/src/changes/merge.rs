@@ -6,6 +6,15 @@ use crate::record::{Entry, Kind, Record};
 use crate::value::Json;
 
 impl Changes {
+    /// The first record of a session that began then.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub(crate) fn begin(&self, created_at: u64, limit: usize, now: u64) -> Result<Record, Error> {
+        self.apply_to(None, created_at, None, limit, now)
+    }
+
     /// The record that `fresh` becomes. `seen` is the record that this request read. What is past its own limit is dropped.
     ///
     /// # Errors
@@ -18,10 +27,22 @@ impl Changes {
         limit: usize,
         now: u64,
     ) -> Result<Record, Error> {
-        let is_seen = seen.is_some_and(|seen| seen == fresh);
-        let base = self.uncleared(Some(fresh));
+        self.apply_to(Some(fresh), fresh.created_at_unix(), seen, limit, now)
+    }
+
+    fn apply_to(
+        &self,
+        fresh: Option<&Record>,
+        created_at: u64,
+        seen: Option<&Record>,
+        limit: usize,
+        now: u64,
+    ) -> Result<Record, Error> {
+        let is_seen = seen == fresh;
+        let base = self.uncleared(fresh);
         let rerun = self.rerun(base, is_seen, now)?;
-        let mut entries: Vec<Entry<'_>> = Vec::with_capacity(fresh.len() + self.slots.len());
+        let stored = fresh.map_or(0, Record::len);
+        let mut entries: Vec<Entry<'_>> = Vec::with_capacity(stored + self.slots.len());
         if let Some(base) = base {
             let stays = |entry: &Entry<'_>| entry.terms.hold_at(now) && self.leaves(entry, seen);
             entries.extend(base.entries().filter(stays));
@@ -48,7 +69,7 @@ impl Changes {
             }
         }
         check_size(&entries, limit)?;
-        Ok(Record::of(fresh.created_at_unix(), &mut entries))
+        Ok(Record::of(created_at, &mut entries))
     }
 
     /// What the updates come to on a record that this request did not see, by the slots' places.

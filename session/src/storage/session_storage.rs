@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::manager::Context;
+use crate::manager::{Context, Finish, Sessions};
 use crate::session::Session;
 use crate::state::CookieUpdate;
 use crate::storage::backend::Backend;
@@ -78,6 +78,9 @@ pub trait SessionStorage: Send + Sync + 'static {
 
     /// Writes what has changed in a session, and says what that means for its cookie.
     ///
+    /// A layer leaves the call out at the end of a request that has changed nothing, when the session's activity was
+    /// written less than a tenth of the idle timeout ago and its cookie is up to date.
+    ///
     /// # Errors
     ///
     /// As [`Session::commit`]. What was not stored is still to be written.
@@ -124,6 +127,17 @@ impl SessionStorage for BoxStorage {
     }
 }
 
+impl BoxStorage {
+    pub(crate) fn finish(
+        &self,
+        sessions: Sessions,
+        session: Session,
+        handler_failed: bool,
+    ) -> Finish {
+        Arc::clone(&self.0).finish(sessions, session, handler_failed)
+    }
+}
+
 impl fmt::Debug for BoxStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BoxStorage(..)")
@@ -145,6 +159,8 @@ trait DynStorage: Send + Sync {
         session: &'a Session,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<CookieUpdate, Error>>;
+
+    fn finish(self: Arc<Self>, sessions: Sessions, session: Session, failed: bool) -> Finish;
 }
 
 impl<T: SessionStorage> DynStorage for T {
@@ -162,5 +178,9 @@ impl<T: SessionStorage> DynStorage for T {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<CookieUpdate, Error>> {
         Box::pin(SessionStorage::save(self, session, context))
+    }
+
+    fn finish(self: Arc<Self>, sessions: Sessions, session: Session, failed: bool) -> Finish {
+        Box::pin(async move { sessions.finish_in(&*self, &session, failed).await })
     }
 }

@@ -5,8 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-#[cfg(feature = "axum")]
-use http::header::COOKIE;
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -15,9 +13,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::cookie::SessionCookie;
+#[cfg(feature = "axum")]
 use crate::error::Error;
 use crate::expiry::Expiry;
-use crate::manager::Sessions;
+use crate::manager::{Finish, Sessions};
 use crate::session::Session;
 use crate::storage::SessionStorage;
 
@@ -165,12 +164,10 @@ impl Slot {
     /// The request's session, loaded at the first call. A failed load is tried again at the next.
     #[cfg(feature = "axum")]
     pub(crate) async fn session(&self, headers: &HeaderMap) -> Result<&Session, Error> {
-        let open = || self.0.sessions.open(headers.get_all(COOKIE));
+        let open = || self.0.sessions.open_from(headers);
         self.0.session.get_or_try_init(open).await
     }
 }
-
-type Finish = Pin<Box<dyn Future<Output = (Result<(), Error>, Option<HeaderValue>)> + Send>>;
 
 pin_project! {
     /// The response of a [`SessionService`].
@@ -235,9 +232,17 @@ where
                         }
                         Outcome::Returned(Err(_)) | Outcome::Panicked(_) => true,
                     };
-                    let (sessions, session) = (slot.0.sessions.clone(), session.clone());
+                    let sessions = &slot.0.sessions;
+                    if !failed && sessions.is_settled(session) {
+                        return outcome
+                            .map(|mut response| {
+                                mark(response.headers_mut(), None);
+                                response
+                            })
+                            .end();
+                    }
                     State::Finishing {
-                        finish: Box::pin(async move { sessions.finish(&session, failed).await }),
+                        finish: sessions.finish(session, failed),
                         outcome: Some(outcome),
                     }
                 }

@@ -192,8 +192,10 @@ async fn an_old_id_opens_the_session_until_its_grace_ends_and_not_at_that_second
     assert_eq!(
         stage.calls(),
         Calls {
-            // The mark, the session, and once more before the new id is given out.
+            // The mark, the session, and once more before the new id is given out; the touch makes sure that this one
+            // is of now.
             load: 3,
+            touch: 1,
             ..Calls::default()
         }
     );

@@ -47,8 +47,9 @@ impl<B: Backend> Writer<'_, B> {
         if changes.is_empty() {
             return Ok(Outcome::Nothing);
         }
-        let nothing = Record::empty(*created_at);
-        let record = self.apply(changes, &nothing, &nothing)?;
+        let context = self.context;
+        let limit = context.max_record_bytes();
+        let record = changes.begin(*created_at, limit, context.now_unix())?;
         if record.len() == 0 {
             return Ok(Outcome::Nothing);
         }
@@ -79,7 +80,8 @@ impl<B: Backend> Writer<'_, B> {
             return Ok(Outcome::Nothing);
         }
         // Also when it is for the cookie alone: a storage that remembers readings looks again after a touch.
-        if self.backend.touch(&seen.key, from_unix(deadline)).await? == Touched::Gone {
+        let expires_at = if moves { deadline } else { seen.expires_at };
+        if self.backend.touch(&seen.key, from_unix(expires_at)).await? == Touched::Gone {
             return Ok(Outcome::Gone);
         }
         // Neither a touch nor an old cookie says what the session is by now. If another request has replaced its id, a
