@@ -1,5 +1,7 @@
 //! Every storage that several processes can share, each on a real server that the test starts.
 
+#[macro_use]
+mod database;
 mod place;
 
 /// Runs tests on every storage that several processes can share. A test is a function of a [`Place`](place::Place).
@@ -23,5 +25,7 @@ macro_rules! on_shared_storages {
 mod at_rest;
 mod conformance;
 mod examples;
+mod faults;
 mod processes;
 mod round_trips;
+mod sweep;

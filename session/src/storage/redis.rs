@@ -24,6 +24,11 @@ use self::entry::Entry;
 use self::failure::failure;
 use self::script::{Script, TOUCH, UPDATE};
 
+/// How often the client of a cluster sends a command again. While a slot moves it takes several tries: the command goes
+/// behind an `ASKING`, on a connection that all requests share, and that of another may come between. No more than 58: the
+/// client computes ten times two to the power of its tries.
+const CLUSTER_RETRIES: u32 = 48;
+
 /// Sessions in Redis or Valkey, on a single server or a cluster: for any number of machines. Needs Redis 6.2 or newer.
 ///
 /// One string a session. Its key is a prefix and the [`StorageKey`] in hex; its value the version of the last write (16 hex
@@ -209,6 +214,7 @@ impl RedisStorage<ClusterConnection> {
         let connect = async {
             let client = ClusterClientBuilder::new(urls)
                 .tcp_settings(tcp())
+                .retries(CLUSTER_RETRIES)
                 .connection_timeout(DEFAULT_TIMEOUT)
                 // The bound of a call is ours; this one is for what goes on behind it.
                 .response_timeout(DEFAULT_TIMEOUT * 4)

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 use tempfile::TempDir;
 
@@ -31,7 +31,9 @@ macro_rules! with_storage {
     ($database:expr, $storage:ident => $then:expr) => {
         match $database {
             $crate::storages::database::Database::Sqlite(_) => {
-                let $storage = session::SqliteStorage::open($database.file()).await.unwrap();
+                let $storage = session::SqliteStorage::open($database.file())
+                    .await
+                    .unwrap();
                 $then
             }
             $crate::storages::database::Database::Postgres(server) => {
@@ -84,7 +86,7 @@ impl Database {
         folder.path().join("sessions.db")
     }
 
-    /// The answer to SQL that has one column: a row a line.
+    /// The answer to SQL: a row a line, its columns between `|`.
     pub(super) async fn ask(&self, statements: &str) -> String {
         let answer = match self {
             Self::Sqlite(_) => {
@@ -92,11 +94,14 @@ impl Database {
                 let mut connection = options.connect().await.unwrap();
                 let statements = sqlx::raw_sql(AssertSqlSafe(statements));
                 let rows = statements.fetch_all(&mut connection).await.unwrap();
-                let text = |row| sqlx::sqlite::SqliteRow::get_unchecked::<String, _>(row, 0);
+                let text = |row: &SqliteRow| {
+                    let columns = (0..row.len()).map(|index| row.get_unchecked::<String, _>(index));
+                    columns.collect::<Vec<_>>().join("|")
+                };
                 rows.iter().map(text).collect::<Vec<_>>().join("\n")
             }
             Self::Postgres(server) => server.ask(statements),
-            Self::MariaDb(server) => server.ask(statements),
+            Self::MariaDb(server) => server.ask(statements).replace('\t', "|"),
         };
         answer.trim_end().to_owned()
     }

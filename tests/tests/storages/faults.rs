@@ -27,3 +27,4 @@ mod killed;
 mod late;
 mod memcached;
 mod redis;
+mod sql;

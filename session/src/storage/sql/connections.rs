@@ -27,8 +27,8 @@ impl<D: Dialect> Connections<D> {
         &self.pool
     }
 
-    /// Runs a statement: again when the database rolled it back in favour of another, and a read also when its connection
-    /// turned out to be dead. A write is not run again then: it may have been done.
+    /// Runs a statement: again when the database rolled it back in favour of another, and, if that can be
+    /// [repeated](Statement::is_repeatable), also when its connection turned out to be dead.
     pub(super) async fn run(
         &self,
         statement: &Statement,
@@ -44,7 +44,7 @@ impl<D: Dialect> Connections<D> {
             };
             match error.fault() {
                 Fault::Again if tries < MAX_TRIES => pause(tries).await,
-                Fault::Lost if tries == 1 && statement.reads() => {}
+                Fault::Lost if tries == 1 && statement.is_repeatable() => {}
                 _ => return Err(error),
             }
         }

@@ -32,6 +32,10 @@ impl Statements {
         let name = table.quoted(D::QUOTE);
         let read = |sql| Statement::new(D::placeholders(sql), true);
         let write = |sql| Statement::new(D::placeholders(sql), false);
+        let write_once = |sql| Statement {
+            is_repeatable: false,
+            ..write(sql)
+        };
         Self {
             load: read(format!(
                 "SELECT record, version, expires_at FROM {name} WHERE session_key = ? AND expires_at > ?"
@@ -39,7 +43,7 @@ impl Statements {
             create: write(format!(
                 "INSERT INTO {name} (session_key, record, version, expires_at) VALUES (?, ?, ?, ?)"
             )),
-            update: write(format!(
+            update: write_once(format!(
                 "UPDATE {name} SET record = ?, version = version + 1, expires_at = ? \
                  WHERE session_key = ? AND version = ? AND expires_at > ?"
             )),
@@ -61,6 +65,7 @@ impl Statements {
 pub struct Statement {
     sql: SqlStr,
     reads: bool,
+    is_repeatable: bool,
 }
 
 impl Statement {
@@ -69,11 +74,21 @@ impl Statement {
     fn new(sql: String, reads: bool) -> Self {
         // A clone of an `Arc` costs nothing; a clone of a `String` would be made for each call.
         let sql = AssertSqlSafe(std::sync::Arc::<str>::from(sql)).into_sql_str();
-        Self { sql, reads }
+        Self {
+            sql,
+            reads,
+            is_repeatable: true,
+        }
     }
 
     pub(super) fn sql(&self) -> SqlStr {
         self.sql.clone()
+    }
+
+    /// Whether it can be run again when nobody knows if it was done. An update cannot: it would meet its own version, and
+    /// whoever sees a conflict applies its changes once more.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.is_repeatable
     }
 
     /// Whether it changes nothing and answers by a row. Others answer by a number of rows.

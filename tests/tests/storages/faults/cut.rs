@@ -110,7 +110,10 @@ async fn number_is_not_added_to_twice_wherever_the_answer_is_cut(stage: Stage) {
         let found = in_time(ada.peek("/look")).await.ok().to_owned();
         let is_added = found == counted(stored + 1);
         if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-            assert!(is_added || found == counted(stored), "cut after {bytes} bytes: {found}");
+            assert!(
+                is_added || found == counted(stored),
+                "cut after {bytes} bytes: {found}"
+            );
         } else {
             answer.ok();
             assert!(is_added, "cut after {bytes} bytes: {found}");

@@ -79,7 +79,8 @@ async fn server_that_is_busy_with_a_script_is_a_503_until_the_script_is_killed()
     let stage = Stage::of(Redis::start());
     let client = stage.client().await;
     let ada = visitor(&client, "ada").await;
-    stage.server.ask(&["CONFIG", "SET", "busy-reply-threshold", "1"]);
+    // After so many milliseconds it answers others, by BUSY.
+    stage.server.ask(&["CONFIG", "SET", "lua-time-limit", "1"]);
     for kill_before_commit in [true, false] {
         let request = ada.start("/slow/eve");
         stage.entered().await;
@@ -118,8 +119,8 @@ async fn wrong_password_is_an_error_at_the_start_and_is_not_shown() {
     let url = |login: &str| format!("redis://{login}127.0.0.1:{}", redis.port());
     for login in ["", ":hunter2@", "hunter2:hunter2@"] {
         let error = from_url(&url(login)).await.unwrap_err();
-        let shown = shown(&error);
-        assert!(shown.contains("uthenticat"), "{shown}");
+        let shown = shown(&error).to_lowercase();
+        assert!(shown.contains("authentication"), "{shown}");
         for secret in ["opensesame", "hunter2"] {
             assert!(!shown.contains(secret), "{shown}");
         }
@@ -146,7 +147,9 @@ async fn password_that_is_changed_is_a_503_at_the_next_connection_and_is_not_sho
     let client = stage.client_as("shop:opensesame").await;
     let ada = visitor(&client, "ada").await;
 
-    stage.server.ask(&["ACL", "SETUSER", "shop", "resetpass", ">hunter2"]);
+    stage
+        .server
+        .ask(&["ACL", "SETUSER", "shop", "resetpass", ">hunter2"]);
     stage.server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
     let (answer, log) = logged(&ada, "/look").await;
     is_not_loaded(&answer);
@@ -230,7 +233,10 @@ async fn foreign_value_is_a_new_session_and_is_reported_once_without_it() {
         assert_eq!(answer.ok(), NOTHING);
         answer.sets_no_cookie();
         assert_eq!(log.matches("ERROR").count(), 1, "{log}");
-        assert!(!log.contains("hunter2") && !log.contains(&key[10..]), "{log}");
+        assert!(
+            !log.contains("hunter2") && !log.contains(&key[10..]),
+            "{log}"
+        );
 
         let before = ada.value().to_owned();
         ada.get("/write/eve").await.ok();
@@ -251,7 +257,10 @@ async fn value_that_turns_foreign_during_a_request_is_no_loop_of_errors() {
         let answer = in_time(request).await.unwrap();
         answer.sets_no_cookie();
         assert!(
-            matches!(answer.status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE),
+            matches!(
+                answer.status,
+                StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE
+            ),
             "{}",
             answer.status
         );

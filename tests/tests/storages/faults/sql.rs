@@ -2,19 +2,30 @@
 
 mod contention;
 mod limits;
+mod locked;
 mod pool;
 mod refusals;
 mod tables;
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
-use session::{KeyRing, SessionCookie, SessionStorage, Sessions, StorageError};
+use session::{KeyRing, Record, SessionCookie, SessionStorage, Sessions, StorageError};
 
 /// The sessions of a storage, as an application has them. Their cookie is called as in [`place`](crate::storages::place).
 fn sessions(storage: impl SessionStorage) -> Sessions {
     let keys = KeyRing::new("a secret of the tests, 32 bytes or more").unwrap();
     Sessions::new(SessionCookie::new("session", keys), storage)
+}
+
+fn record(value: u64) -> Record {
+    let json = format!(r#"{{"format":1,"created_at":0,"values":{{"value":{value}}}}}"#);
+    Record::from_json(json.as_bytes()).unwrap()
+}
+
+fn tomorrow() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(24 * 3600)
 }
 
 /// All that an error shows, in every way, of itself and of what caused it.

@@ -3,7 +3,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
@@ -136,24 +136,13 @@ impl<S: DerefMut<Target = Server>> Stage<S> {
 /// `/slow/word` and `/slow-count` wait at the door before they are committed.
 pub(super) async fn client(url: &str, door: &Arc<Barrier>) -> Client {
     let sessions = sessions_of(url).await;
-    let [at_door, at_same_door] = [Arc::clone(door), Arc::clone(door)];
-    let slow = async move |session: Session, Path(word): Path<String>| {
-        write(&session, &word);
-        pass(&at_door).await;
-    };
-    let slow_count = async move |session: Session| {
-        count(&session);
-        pass(&at_same_door).await;
-    };
     let routes = Router::new()
-        .route("/look", get(async |session: Session| Json(session.data())))
-        .route(
-            "/write/{word}",
-            get(async |session: Session, Path(word): Path<String>| write(&session, &word)),
-        )
-        .route("/slow/{word}", get(slow))
-        .route("/count", get(async |session: Session| count(&session)))
-        .route("/slow-count", get(slow_count));
+        .route("/look", get(look))
+        .route("/write/{word}", get(write))
+        .route("/slow/{word}", get(slow_write))
+        .route("/count", get(count))
+        .route("/slow-count", get(slow_count))
+        .with_state(Arc::clone(door));
     Client::new(routes.layer(SessionLayer::from(sessions)))
 }
 
@@ -163,27 +152,44 @@ pub(super) async fn sessions_of(url: &str) -> Sessions {
     Sessions::new(cookie, from_url(url).await.unwrap())
 }
 
-/// Once somebody is there on the other side, and once more.
-async fn pass(door: &Barrier) {
-    door.wait().await;
-    door.wait().await;
+async fn look(session: Session) -> Json<serde_json::Value> {
+    Json(session.data())
 }
 
-fn write(session: &Session, word: &str) {
-    session.set("first", word);
-    session.set("long", long(word));
-    session.set("last", word);
+async fn write(session: Session, Path(word): Path<String>) {
+    session.set("first", &word);
+    session.set("long", long(&word));
+    session.set("last", &word);
 }
 
-fn count(session: &Session) {
+async fn slow_write(State(door): State<Arc<Barrier>>, session: Session, word: Path<String>) {
+    write(session, word).await;
+    pass(&door).await;
+}
+
+async fn count(session: Session) {
     session.update("count", |count: &mut Option<u64>| {
         *count.get_or_insert(0) += 1;
     });
 }
 
+async fn slow_count(State(door): State<Arc<Barrier>>, session: Session) {
+    count(session).await;
+    pass(&door).await;
+}
+
+/// Goes on once the test has seen that somebody is here, and has let them go.
+async fn pass(door: &Barrier) {
+    door.wait().await;
+    door.wait().await;
+}
+
 /// What a whole commit of a word is seen as.
 pub(super) fn written(word: &str) -> String {
-    format!(r#"{{"first":"{word}","last":"{word}","long":"{}"}}"#, long(word))
+    format!(
+        r#"{{"first":"{word}","last":"{word}","long":"{}"}}"#,
+        long(word)
+    )
 }
 
 fn long(word: &str) -> String {

@@ -1,17 +1,18 @@
 //! Other transactions that are in the way: a statement that the database gives up for them is run again.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use session::storage::{Sweep as _, Updated};
-use session::{Backend, MySqlStorage, PostgresStorage, Record, SessionId, Sessions, StorageKey};
+use session::{Backend, MySqlStorage, PostgresStorage, SessionId, StorageKey};
 use sqlx::mysql::MySqlConnection;
+use sqlx::pool::{Pool, PoolOptions};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
-use tokio::sync::Barrier;
+use sqlx::{Connection as _, Executor as _};
+use tokio::sync::{Barrier, Mutex};
 use tokio::task::JoinSet;
 
-use super::sessions;
+use super::{record, sessions, tomorrow};
 use crate::storages::faults::stage::in_time;
 use crate::storages::place::{commit, open, visitor};
 use crate::support::servers::mariadb::MariaDb;
@@ -20,29 +21,28 @@ use crate::support::servers::postgres::Postgres;
 /// Far beyond what any statement here needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn tomorrow() -> SystemTime {
-    SystemTime::now() + Duration::from_secs(24 * 3600)
-}
-
-fn record(value: u64) -> Record {
-    let json = format!(r#"{{"format":1,"created_at":0,"values":{{"value":{value}}}}}"#);
-    Record::from_json(json.as_bytes()).unwrap()
-}
-
 /// Waits until so many statements wait for a lock of another.
-async fn until_waiting(count: u64, waiting: impl AsyncFn() -> String) {
+async fn until_waiting(count: u32, waiting: impl Fn() -> String) {
     let start = Instant::now();
-    while waiting().await.trim().parse() != Ok(count) {
-        assert!(start.elapsed() < PATIENCE, "nothing waits for a lock");
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    loop {
+        let waiting: u32 = waiting().trim().parse().unwrap();
+        if waiting >= count {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{waiting} wait, not {count}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-async fn until_waiting_in_postgres(count: u64, server: &Postgres) {
-    until_waiting(count, async || {
-        server.ask("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    })
-    .await;
+async fn until_waiting_in_postgres(count: u32, server: &Postgres) {
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    until_waiting(count, || server.ask(waiting)).await;
+}
+
+async fn until_waiting_in_mariadb(count: u32, server: &MariaDb) {
+    let waiting = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS
+         WHERE VARIABLE_NAME = 'Innodb_row_lock_current_waits'";
+    until_waiting(count, || server.ask(waiting)).await;
 }
 
 /// A storage on a server, and a session in it.
@@ -96,7 +96,7 @@ async fn statement_that_postgres_gives_up_in_a_deadlock_is_run_again() {
     in_time(others).await.unwrap();
     let outcome = in_time(ours).await.unwrap();
     assert_eq!(outcome.unwrap(), Updated::Done { version: 2 });
-    assert_eq!(server.log().matches("ERROR:  deadlock detected").count(), 1);
+    assert!(server.log().contains("ERROR:  deadlock detected"));
     assert_eq!(server.ask("SELECT count FROM changes"), "2\n");
     let loaded = storage.load(&key).await.unwrap().expect("it is there");
     assert_eq!(loaded.record, record(2));
@@ -123,10 +123,7 @@ async fn sweep_that_mariadb_gives_up_in_a_deadlock_goes_on() {
     }
 
     let ours = tokio::spawn(async move { storage.delete_expired().await });
-    until_waiting(1, async || {
-        server.ask("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
-    })
-    .await;
+    until_waiting_in_mariadb(1, &server).await;
     let crosswise = "UPDATE sessions SET version = 2 WHERE expires_at = 100";
     in_time(other.execute(crosswise)).await.unwrap();
     other.execute("COMMIT").await.unwrap();
@@ -175,7 +172,11 @@ async fn statement_that_waited_sees_what_the_other_transaction_did(level: &str, 
         let outcome = in_time(ours).await.unwrap().unwrap();
         assert_eq!(outcome, expected, "{change}; {end}");
         let is_to_fail = is_strict && end == "COMMIT";
-        assert_eq!(failed() - before, usize::from(is_to_fail), "{change}; {end}");
+        assert_eq!(
+            failed() - before,
+            usize::from(is_to_fail),
+            "{change}; {end}"
+        );
         storage.delete(&key).await.unwrap();
     }
 }
@@ -195,26 +196,42 @@ async fn statement_that_waited_sees_what_the_other_transaction_did_at_serializab
     statement_that_waited_sees_what_the_other_transaction_did("serializable", true).await;
 }
 
-/// 64 requests to one session, of four processes as it were: each has connections and turns of its own.
-async fn crowd(storages: [impl Backend + Clone; 4]) -> (Sessions, String) {
-    const REQUESTS: usize = 64;
-    let applications = storages.map(sessions);
+const REQUESTS: usize = 64;
+/// As if of several processes: each has connections of its own.
+const STORAGES: u32 = 4;
+const CONNECTIONS: u32 = 10;
+
+async fn pool<D: sqlx::Database>(url: &str) -> Pool<D> {
+    let pool = PoolOptions::new().max_connections(CONNECTIONS);
+    pool.acquire_timeout(PATIENCE).connect(url).await.unwrap()
+}
+
+/// Many requests to one session, all of which wait for its row before the first one writes.
+async fn crowd(
+    storages: Vec<impl Backend>,
+    lock: impl AsyncFnOnce(),
+    unlock_when_waiting: impl AsyncFnOnce(u32),
+) {
+    let applications: Vec<_> = storages.into_iter().map(sessions).collect();
     let cookie = visitor(&applications[0]).await;
-    let all_are_open = Arc::new(Barrier::new(REQUESTS));
+    let row_is_locked = Arc::new(Barrier::new(REQUESTS + 1));
     let mut requests = JoinSet::new();
     for number in 0..REQUESTS {
         let sessions = applications[number % applications.len()].clone();
-        let (cookie, all_are_open) = (cookie.clone(), Arc::clone(&all_are_open));
+        let (cookie, row_is_locked) = (cookie.clone(), Arc::clone(&row_is_locked));
         requests.spawn(async move {
             let session = open(&sessions, &cookie).await;
-            all_are_open.wait().await;
-            session.set(format!("key{number}"), number);
+            row_is_locked.wait().await;
+            session.set(&format!("key{number}"), number);
             session.update("count", |count: &mut Option<usize>| {
                 *count.get_or_insert(0) += 1;
             });
             commit(&sessions, &session).await;
         });
     }
+    lock().await;
+    row_is_locked.wait().await;
+    unlock_when_waiting(STORAGES * CONNECTIONS).await;
     in_time(requests.join_all()).await;
 
     let session = open(&applications[0], &cookie).await;
@@ -223,22 +240,33 @@ async fn crowd(storages: [impl Backend + Clone; 4]) -> (Sessions, String) {
         assert_eq!(value, Some(number));
     }
     assert_eq!(session.get::<usize>("count").unwrap(), Some(REQUESTS));
-    let [first, ..] = applications;
-    (first, cookie)
 }
 
 async fn no_change_is_lost_in_postgres_at(level: &str) {
     let server = Postgres::start();
+    let other = PgConnection::connect(&server.url()).await.unwrap();
     server.ask(&format!(
         "ALTER DATABASE postgres SET default_transaction_isolation = '{level}'"
     ));
     let mut storages = Vec::new();
-    for _ in 0..4 {
-        let storage = PostgresStorage::connect(&server.url()).await.unwrap();
+    for _ in 0..STORAGES {
+        let storage = PostgresStorage::new(pool(&server.url()).await).timeout(PATIENCE);
         storage.migrate().await.unwrap();
         storages.push(storage);
     }
-    crowd(storages.try_into().expect("four")).await;
+    let other = Mutex::new(other);
+    crowd(
+        storages,
+        async || {
+            let lock = "BEGIN; SELECT 1 FROM sessions FOR UPDATE";
+            other.lock().await.execute(lock).await.unwrap();
+        },
+        async |waiting| {
+            until_waiting_in_postgres(waiting, &server).await;
+            other.lock().await.execute("COMMIT").await.unwrap();
+        },
+    )
+    .await;
     assert!(server.log().contains("ERROR:  could not serialize"));
 }
 
@@ -256,10 +284,24 @@ async fn no_change_is_lost_in_postgres_at_serializable() {
 async fn no_change_is_lost_in_mariadb_at_serializable() {
     let server = MariaDb::start_with(&["--transaction-isolation=SERIALIZABLE"]);
     let mut storages = Vec::new();
-    for _ in 0..4 {
-        let storage = MySqlStorage::connect(&server.url()).await.unwrap();
+    for _ in 0..STORAGES {
+        let storage = MySqlStorage::new(pool(&server.url()).await).timeout(PATIENCE);
         storage.migrate().await.unwrap();
         storages.push(storage);
     }
-    crowd(storages.try_into().expect("four")).await;
+    let other = Mutex::new(MySqlConnection::connect(&server.url()).await.unwrap());
+    crowd(
+        storages,
+        async || {
+            let mut other = other.lock().await;
+            other.execute("BEGIN").await.unwrap();
+            let lock = "SELECT 1 FROM sessions FOR UPDATE";
+            other.execute(lock).await.unwrap();
+        },
+        async |waiting| {
+            until_waiting_in_mariadb(waiting, &server).await;
+            other.lock().await.execute("COMMIT").await.unwrap();
+        },
+    )
+    .await;
 }

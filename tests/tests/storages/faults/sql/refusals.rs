@@ -1,7 +1,6 @@
 //! A database that refuses: there is no such table, no such user, no such row. It is said, and nothing secret with it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use session::storage::{FromUrlError, Sweep as _, from_url};
 use session::{
@@ -9,7 +8,7 @@ use session::{
 };
 use tokio::sync::Barrier;
 
-use super::{shown, unavailable};
+use super::{shown, tomorrow, unavailable};
 use crate::storages::database::Database;
 use crate::storages::faults::stage::{
     NOTHING, client, is_not_committed, is_not_loaded, logged, says_why, visitor, written,
@@ -90,9 +89,14 @@ async fn row_that_is_no_record_is_a_new_session_and_is_logged_without_its_conten
         let (answer, log) = logged(&ada, "/look").await;
         assert_eq!(answer.ok(), NOTHING, "{edit}");
         let said = "what is stored is not a session record: ";
-        let reports = log.lines().filter(|line| line.contains("ERROR") && line.contains(said));
+        let reports = log
+            .lines()
+            .filter(|line| line.contains("ERROR") && line.contains(said));
         assert_eq!(reports.count(), 1, "{edit}: {log}");
-        assert!(!log.contains("hunter") && !log.contains("68756e746572"), "{log}");
+        assert!(
+            !log.contains("hunter") && !log.contains("68756e746572"),
+            "{log}"
+        );
 
         // A session of its own: what is stored there is not written over.
         let mut ada = ada;
@@ -190,12 +194,15 @@ async fn row_that_the_database_refuses_shows_nowhere(database: &Database) {
         Database::MariaDb(_) => &REFUSALS_OF_MARIADB,
     };
     let client = browser(database).await;
-    let ada = visitor(&client, "ada").await;
-    let stored = database.ask("SELECT record FROM sessions").await;
-    let key = database.ask("SELECT session_key FROM sessions").await;
-    let key: StorageKey = key.parse().unwrap();
-    let hunter = Record::from_json(stored.replace("ada", "hunter").as_bytes()).unwrap();
     for [refuse, relent, why] in refusals {
+        let ada = visitor(&client, "ada").await;
+        let stored = database.ask("SELECT record FROM sessions").await;
+        let hunter = Record::from_json(stored.replace("ada", "hunter").as_bytes()).unwrap();
+        let key: StorageKey = database
+            .ask("SELECT session_key FROM sessions")
+            .await
+            .parse()
+            .unwrap();
         database.ask(refuse).await;
         let is_discreet = |shown: &str| {
             assert!(shown.contains(why), "{shown}");
@@ -210,10 +217,10 @@ async fn row_that_the_database_refuses_shows_nowhere(database: &Database) {
             is_discreet(&log);
         }
         with_storage!(database, storage => {
-            let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);
-            is_discreet(&unavailable(storage.update(&key, &hunter, 1, tomorrow).await));
+            is_discreet(&unavailable(storage.update(&key, &hunter, 1, tomorrow()).await));
+            assert_eq!(database.ask("SELECT record FROM sessions").await, stored);
             storage.delete(&key).await.unwrap();
-            is_discreet(&unavailable(storage.create(&key, &hunter, tomorrow).await));
+            is_discreet(&unavailable(storage.create(&key, &hunter, tomorrow()).await));
         });
         database.ask(relent).await;
         assert_eq!(database.ask("SELECT count(*) FROM sessions").await, "0");
@@ -230,7 +237,10 @@ async fn connection_is_refused(urls: &[(String, &str)], secrets: &[&str]) {
         let shown = shown(&FromUrlError::Storage(error));
         assert!(shown.contains(why), "{shown}");
         for secret in secrets.iter().chain([&url.as_str()]) {
-            assert!(!shown.contains(secret) && !log.text().contains(secret), "{shown}");
+            assert!(
+                !shown.contains(secret) && !log.text().contains(secret),
+                "{shown}"
+            );
         }
     }
 }
@@ -248,15 +258,23 @@ async fn postgres_that_lets_nobody_in_says_why_without_the_password() {
     server.restart();
     let port = server.port();
     let url = |login: &str, rest: &str| format!("postgres://{login}@127.0.0.1:{port}/{rest}");
-    PostgresStorage::connect(&url("guarded:sesame", "postgres")).await.unwrap();
+    PostgresStorage::connect(&url("guarded:sesame", "postgres"))
+        .await
+        .unwrap();
     let urls = [
         (url("guarded:hunter", "postgres"), "SQLSTATE 28P01"),
         (url("guarded:hunter", "nowhere"), "SQLSTATE 28P01"),
         (url("guarded:sesame", "nowhere"), "SQLSTATE 3D000"),
         (url("nobody:hunter", "postgres"), "SQLSTATE 28000"),
-        (url("guarded:hun%ter", "postgres"), "makes no sense"),
-        (url("guarded:hunter", "postgres?sslmode=hunter"), "makes no sense"),
-        ("postgres://guarded:hunter@127.0.0.1:port/postgres".to_owned(), "makes no sense"),
+        (url("guarded:hun%ter", "postgres"), "SQLSTATE 28P01"),
+        (
+            url("guarded:hunter", "postgres?sslmode=hunter"),
+            "makes no sense",
+        ),
+        (
+            "postgres://guarded:hunter@127.0.0.1:port/postgres".to_owned(),
+            "makes no sense",
+        ),
     ];
     connection_is_refused(&urls, &["hunter", "hun%ter", "sesame", "postgres://"]).await;
 }
@@ -264,16 +282,26 @@ async fn postgres_that_lets_nobody_in_says_why_without_the_password() {
 #[tokio::test]
 async fn mariadb_that_lets_nobody_in_says_why_without_the_password() {
     let server = MariaDb::start();
-    server.ask("CREATE USER guarded@'%' IDENTIFIED BY 'sesame'; GRANT ALL ON sessions.* TO guarded@'%'");
+    server.ask(
+        "CREATE USER guarded@'%' IDENTIFIED BY 'sesame'; GRANT ALL ON sessions.* TO guarded@'%'",
+    );
     let port = server.port();
     let url = |login: &str, rest: &str| format!("mysql://{login}@127.0.0.1:{port}/{rest}");
-    MySqlStorage::connect(&url("guarded:sesame", "sessions")).await.unwrap();
+    MySqlStorage::connect(&url("guarded:sesame", "sessions"))
+        .await
+        .unwrap();
     let urls = [
         (url("guarded:hunter", "sessions"), "error 1045"),
         (url("guarded:sesame", "nowhere"), "error 1044"),
         (url("root", "nowhere"), "error 1049"),
-        (url("guarded:hunter", "sessions?ssl-mode=hunter"), "makes no sense"),
-        ("mysql://guarded:hunter@127.0.0.1:port/sessions".to_owned(), "makes no sense"),
+        (
+            url("guarded:hunter", "sessions?ssl-mode=hunter"),
+            "makes no sense",
+        ),
+        (
+            "mysql://guarded:hunter@127.0.0.1:port/sessions".to_owned(),
+            "makes no sense",
+        ),
     ];
     connection_is_refused(&urls, &["hunter", "sesame", "mysql://"]).await;
 }
@@ -282,8 +310,16 @@ async fn mariadb_that_lets_nobody_in_says_why_without_the_password() {
 async fn sqlite_that_cannot_be_opened_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.db");
-    std::fs::write(&file, "no database, but something longer than its header would be".repeat(10)).unwrap();
-    for path in [&file, &folder.path().join("nowhere/sessions.db"), &folder.path().to_owned()] {
+    std::fs::write(
+        &file,
+        "no database, but something longer than its header would be".repeat(10),
+    )
+    .unwrap();
+    for path in [
+        &file,
+        &folder.path().join("nowhere/sessions.db"),
+        &folder.path().to_owned(),
+    ] {
         let error = SqliteStorage::open(path).await.unwrap_err();
         assert!(matches!(error, StorageError::Unavailable(_)));
         let shown = shown(&error);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use session::storage::{Created, Sweep};
-use session::{Backend, Record, SessionId, SqliteStorage};
+use session::{Backend, SessionId, SqliteStorage};
 use sqlx::Executor as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::{sessions, unavailable};
+use super::{record, sessions, tomorrow, unavailable};
 use crate::storages::database::Database;
 use crate::storages::faults::stage::in_time;
 use crate::storages::place::{open, visitor};
@@ -22,10 +22,6 @@ on_databases!(
     two_tables_of_one_database_are_apart,
     table_in_a_schema_is_a_table_as_any_other,
 );
-
-fn tomorrow() -> SystemTime {
-    SystemTime::now() + Duration::from_secs(24 * 3600)
-}
 
 /// Again and again, since they are in each other's way by chance.
 async fn table_is_made_by_many_at_once(database: &Database) {
@@ -62,6 +58,28 @@ async fn table_is_made_by_many_processes_at_once(database: &Database) {
     assert_eq!(database.ask("SELECT count(*) FROM sessions").await, "0");
 }
 
+#[tokio::test]
+async fn file_of_sqlite_is_made_by_many_at_once() {
+    const MANY: usize = 8;
+
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..8 {
+        let file = folder.path().join(format!("sessions{round}.db"));
+        let all_are_there = Arc::new(Barrier::new(MANY));
+        let mut tasks = JoinSet::new();
+        for _ in 0..MANY {
+            let (file, all_are_there) = (file.clone(), Arc::clone(&all_are_there));
+            tasks.spawn(async move {
+                all_are_there.wait().await;
+                let storage = SqliteStorage::open(file).await.unwrap();
+                storage.migrate().await.unwrap();
+                assert_eq!(storage.delete_expired().await.unwrap(), 0);
+            });
+        }
+        in_time(tasks.join_all()).await;
+    }
+}
+
 async fn two_tables_of_one_database_are_apart(database: &Database) {
     with_storage!(database, storage => {
         let other = storage.clone().table("Order").unwrap();
@@ -74,17 +92,16 @@ async fn two_tables_of_one_database_are_apart(database: &Database) {
         assert!(open(&there, &cookie).await.is_new());
 
         let key = SessionId::generate().unwrap().storage_key();
-        let record = Record::from_json(br#"{"format":1,"created_at":0,"values":{}}"#).unwrap();
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
         for storage in [&storage, &other] {
-            let created = storage.create(&key, &record, long_ago).await.unwrap();
+            let created = storage.create(&key, &record(1), long_ago).await.unwrap();
             assert_eq!(created, Created::Done { version: 1 });
         }
         for (storage, expired) in [(&storage, 1), (&storage, 0), (&other, 1)] {
             assert_eq!(storage.delete_expired().await.unwrap(), expired);
         }
         for storage in [&storage, &other] {
-            storage.create(&key, &record, tomorrow()).await.unwrap();
+            storage.create(&key, &record(1), tomorrow()).await.unwrap();
         }
         storage.delete(&key).await.unwrap();
         assert!(other.load(&key).await.unwrap().is_some());
@@ -95,7 +112,9 @@ async fn table_in_a_schema_is_a_table_as_any_other(database: &Database) {
     if let Database::Sqlite(folder) = database {
         // A schema is another file there, attached to each connection.
         let file = folder.path().join("app.db").to_str().unwrap().to_owned();
-        let options = SqliteConnectOptions::new().in_memory(true);
+        let options = SqliteConnectOptions::new()
+            .filename(database.file())
+            .create_if_missing(true);
         let pool = SqlitePoolOptions::new().after_connect(move |connection, _| {
             let attach = sqlx::query("ATTACH ? AS app").bind(file.clone());
             Box::pin(async move { connection.execute(attach).await.map(drop) })
@@ -105,6 +124,10 @@ async fn table_in_a_schema_is_a_table_as_any_other(database: &Database) {
         storage.migrate().await.unwrap();
         storage.migrate().await.unwrap();
         holds_sessions(storage).await;
+        assert_eq!(
+            database.ask("SELECT count(*) FROM sqlite_schema").await,
+            "0"
+        );
         return;
     }
     database.ask("CREATE SCHEMA app").await;
