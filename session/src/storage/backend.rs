@@ -17,7 +17,8 @@ use crate::record::Record;
 ///
 /// - A version is any number that differs after each write of a key. It is compared for equality alone.
 /// - [`update`](Self::update) and [`touch`](Self::touch) never create: what is gone stays gone (G2).
-/// - A record whose `expires_at` has come reads as missing, at that very second. Deadlines are whole seconds.
+/// - A record whose `expires_at` has come reads as missing, at that very second. Deadlines are whole seconds. A server that
+///   counts seconds from its own start may be off by one.
 /// - After `Ok` the write is there for every later call of any process. A storage that is down returns an error, never
 ///   "missing" (G6).
 /// - A call that is dropped half-way has happened or has not: never in part.
