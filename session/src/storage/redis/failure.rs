@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::sync::Arc;
 use std::{fmt, io};
 
 use ::redis::RedisError;
@@ -11,8 +12,10 @@ pub(super) fn failure(error: &RedisError) -> StorageError {
     if code == Some("WRONGTYPE") {
         return StorageError::corrupt(Failure("the key holds no string".to_owned()));
     }
+    // The client keeps what lies behind in an `Arc`.
     let io = error
         .source()
+        .and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>())
         .and_then(|source| source.downcast_ref::<io::Error>());
     StorageError::unavailable(Failure(match (code, io) {
         (Some(code), _) => {
@@ -21,6 +24,11 @@ pub(super) fn failure(error: &RedisError) -> StorageError {
             format!("the server answers: {code} {detail}")
         }
         (None, Some(io)) => format!("{}: {io}", error.category()),
+        // Of the connections to a cluster's nodes; no value is in it.
+        (None, None) if error.is_io_error() => match error.detail() {
+            Some(detail) => format!("{}: {detail}", error.category()),
+            None => error.category().to_owned(),
+        },
         (None, None) => error.category().to_owned(),
     }))
 }

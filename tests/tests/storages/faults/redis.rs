@@ -128,6 +128,19 @@ async fn wrong_password_is_an_error_at_the_start_and_is_not_shown() {
     from_url(&url(":opensesame@")).await.unwrap();
 }
 
+#[tokio::test]
+async fn server_that_is_not_there_is_an_error_at_the_start_that_says_why() {
+    // Nobody listens on port 1.
+    for url in ["redis://127.0.0.1:1", "redis-cluster://127.0.0.1:1"] {
+        let error = from_url(url).await.unwrap_err();
+        assert!(
+            shown(&error).to_lowercase().contains("refused"),
+            "{}",
+            shown(&error)
+        );
+    }
+}
+
 /// All that an error shows.
 fn shown(error: &dyn std::error::Error) -> String {
     let mut shown = format!("{error:?} {error}");
