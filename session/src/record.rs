@@ -65,6 +65,14 @@ pub(crate) struct Entry<'a> {
     pub(crate) terms: Terms,
 }
 
+/// Where an entry stands in its record. Between key and value is the value's limit, if it has one.
+struct Place {
+    key: Range<usize>,
+    value: Range<usize>,
+    kind: Kind,
+    secret: bool,
+}
+
 /// On what terms a value is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
@@ -156,10 +164,12 @@ impl Record {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let Some(entry) = self.entry(middle) else {
+            let Some(place) = self.place(middle) else {
                 return Err(low);
             };
-            match entry.key.cmp(key).then(entry.kind.cmp(&kind)) {
+            // The order of UTF-8 is that of its bytes: what is only passed by need not be looked at as text.
+            let found = self.packed.get(place.key.clone()).unwrap_or_default();
+            match found.cmp(key.as_bytes()).then(place.kind.cmp(&kind)) {
                 std::cmp::Ordering::Equal => return Ok(middle),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -168,7 +178,33 @@ impl Record {
         Err(low)
     }
 
+    /// Whether there is any entry of a kind.
+    pub(crate) fn holds(&self, kind: Kind) -> bool {
+        let mut places = (0..self.len()).filter_map(|index| self.place(index));
+        places.any(|place| place.kind == kind)
+    }
+
     fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        let Place {
+            key,
+            value,
+            kind,
+            secret,
+        } = self.place(index)?;
+        let until = self.packed.get(key.end..value.start)?.try_into();
+        Some(Entry {
+            key: std::str::from_utf8(self.packed.get(key)?).ok()?,
+            kind,
+            value: std::str::from_utf8(self.packed.get(value)?).ok()?,
+            terms: Terms {
+                until: until.ok().map(u64::from_le_bytes),
+                secret,
+            },
+        })
+    }
+
+    /// Where an entry stands, as the index says.
+    fn place(&self, index: usize) -> Option<Place> {
         if index >= self.len() {
             return None;
         }
@@ -180,21 +216,16 @@ impl Record {
         let key_start = key_start as usize;
         let key_end = key_start + (mark & (HAS_LIMIT - 1)) as usize;
         let limit = if mark & HAS_LIMIT == 0 { 0 } else { 8 };
-        let value_start = key_end + limit;
-        let until = self.packed.get(key_end..value_start)?.try_into();
-        Some(Entry {
-            key: std::str::from_utf8(self.packed.get(key_start..key_end)?).ok()?,
+        Some(Place {
+            key: key_start..key_end,
+            value: key_end + limit..end,
             kind: match mark >> 30 {
                 0 => Kind::Lasting,
                 1 => Kind::Flash,
                 2 => Kind::FlashNext,
                 _ => Kind::Ended,
             },
-            value: std::str::from_utf8(self.packed.get(value_start..end)?).ok()?,
-            terms: Terms {
-                until: until.ok().map(u64::from_le_bytes),
-                secret: mark & IS_SECRET != 0,
-            },
+            secret: mark & IS_SECRET != 0,
         })
     }
 
