@@ -54,12 +54,14 @@ struct ByItself {
 
 impl Report {
     pub(crate) fn new(peers: &[Box<dyn Peer>], rounds: usize, findings: &Findings) -> Self {
-        let on_axum = |peer: &Box<dyn Peer>| peer.framework() == Framework::Axum;
         Self {
             names: peers.iter().map(|peer| peer.name()).collect(),
             rows: rows(findings),
             by_itself: by_itself(peers, findings),
-            on_axum: peers[1..].iter().map(on_axum).collect(),
+            on_axum: peers[1..]
+                .iter()
+                .map(|peer| peer.framework() == Framework::Axum)
+                .collect(),
             rounds,
         }
     }
@@ -226,14 +228,15 @@ fn by_itself(peers: &[Box<dyn Peer>], findings: &Findings) -> Vec<ByItself> {
         texts(memories.iter().map(|memory| memory.heap.round())),
         None,
     );
-    let left = |(peer, memory): (&Box<dyn Peer>, &Memory)| {
-        dash(
-            peer.has_memory()
-                .then(|| format!("{:.0} %", memory.left * 100.0))
-                .as_ref(),
-        )
-    };
-    let left = peers.iter().zip(memories).map(left).collect();
+    let left = peers.iter().zip(memories).map(|(peer, memory)| {
+        let left = format!("{:.0} %", memory.left * 100.0);
+        if peer.has_memory() {
+            left
+        } else {
+            dash(None::<&String>)
+        }
+    });
+    let left = left.collect();
     add("of these left after expiry".to_owned(), left, None);
     let name = format!("keys kept of {AT_ONCE} at once");
     let all = Aim::AtLeast(AT_ONCE as f64);

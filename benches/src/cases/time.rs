@@ -64,7 +64,7 @@ struct Lane {
 }
 
 impl Lane {
-    async fn new(app: App, framework: Framework, cookies: Vec<String>) -> Self {
+    fn new(app: App, framework: Framework, cookies: Vec<String>) -> Self {
         Self {
             app,
             framework,
@@ -86,10 +86,10 @@ impl Lane {
             let begun = processor_time();
             for request in requests {
                 let response = self.app.call(request).await;
-                debug_assert_eq!(response.status(), 200);
+                assert_eq!(response.status(), 200);
                 drop(response);
             }
-            took += processor_time() - begun;
+            took += processor_time().saturating_sub(begun);
         }
         self.turns
             .push(nanoseconds(took) / self.cookies.len() as f64);
@@ -142,14 +142,15 @@ async fn over_floor(case: &Case, kinds: &[(&dyn Peer, usize)], rounds: usize) ->
     let mut floors = Vec::new();
     for framework in Framework::ALL {
         let cookies = vec!["session=none".to_owned(); SESSIONS];
-        floors.push(Lane::new(framework.floor().await, framework, cookies).await);
+        let app = framework.floor().await;
+        floors.push(Lane::new(app, framework, cookies));
     }
     let mut lanes = Vec::new();
     for &(peer, keys) in kinds {
         lanes.push(match peer.app(case.storage).await {
             Some(app) => {
                 let cookies = sessions(&app, keys, SESSIONS).await;
-                Some(Lane::new(app, peer.framework(), cookies).await)
+                Some(Lane::new(app, peer.framework(), cookies))
             }
             None => None,
         });

@@ -1,4 +1,4 @@
-//! axum_session, with its defaults.
+//! `axum_session`, with its defaults.
 
 use axum::Router;
 use axum::extract::Path;

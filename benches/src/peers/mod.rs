@@ -38,7 +38,7 @@ pub(crate) enum Storage<'a> {
 impl Storage<'_> {
     /// In memory, for longer than any case takes.
     pub(crate) const MEMORY: Self = Self::Memory {
-        life: Duration::from_secs(24 * 3600),
+        life: Duration::from_hours(24),
     };
 }
 

@@ -37,7 +37,7 @@ impl Peer for Ruts {
                 Storage::Memory { life } => {
                     // Unbounded, or it would drop sessions that the cases ask for again.
                     let mut store = MokaStore::builder().max_capacity(u64::MAX);
-                    if life < Duration::from_secs(3600) {
+                    if life < Duration::from_hours(1) {
                         store = store.time_to_live(life);
                     }
                     Some(router(store.build()))
