@@ -129,6 +129,7 @@ impl Report {
             ("{rustc}", rustc.unwrap_or_default()),
             ("{versions}", versions()),
             ("{tables}", self.tables()),
+            ("{builds}", builds()),
         ] {
             page = page.replace(mark, &text);
         }
@@ -144,14 +145,14 @@ const PAGE: &str = "# Results
 
 ![What each library costs, in times of this one](results.svg)
 
-{tables}
+{tables}{builds}
 ## How to read it
 
 - A request's cost is what the library adds to the bare handler of its framework, in processor time of the one thread that
   answers: (ours − axum alone) ÷ (theirs − their framework alone). All take turns in each of {rounds} rounds, and a ratio is taken in
   each round. \"The best\" is the peer on axum that costs least in the first five lines, and any peer below.
 - 1,024 sessions in rotation, ten keys and 489 bytes of JSON in each. Everyone has its defaults: ours signs cookies, hashes ids
-  and checks expiry; ruts, tower-sessions and axum_session sign nothing and hash nothing; actix-session encrypts its cookie.
+  and checks expiry; actix-session encrypts its cookie; ruts, tower-sessions and axum_session neither sign nor encrypt theirs.
 - Memory is what the process holds, and then what its heap still holds when all have expired, a fiftieth as many new ones have
   begun, and a sweeper has run where the library has one to call. axum_session's own sweep begins an hour after its start.
 - ruts keeps memory in moka, without a bound here. actix-session has no memory storage: its figures are with a plain map behind a lock.
@@ -284,6 +285,13 @@ fn texts(values: impl IntoIterator<Item: Display>) -> Vec<String> {
 
 fn dash(value: Option<&impl Display>) -> String {
     value.map_or_else(|| "–".to_owned(), ToString::to_string)
+}
+
+/// What `build-cost.sh` found when it last ran: it takes minutes by itself, so it is not part of this run.
+fn builds() -> String {
+    let found = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/build-cost.md"));
+    let heading = "\nA clean release build of a minimal application, by `benches/build-cost.sh`:\n\n";
+    found.map_or_else(|_| String::new(), |found| format!("{heading}{found}"))
 }
 
 /// The versions that this program was built with.
