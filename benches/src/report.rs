@@ -290,7 +290,8 @@ fn dash(value: Option<&impl Display>) -> String {
 /// What `build-cost.sh` found when it last ran: it takes minutes by itself, so it is not part of this run.
 fn builds() -> String {
     let found = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/build-cost.md"));
-    let heading = "\nA clean release build of a minimal application, by `benches/build-cost.sh`:\n\n";
+    let heading =
+        "\nA clean release build of a minimal application, by `benches/build-cost.sh`:\n\n";
     found.map_or_else(|_| String::new(), |found| format!("{heading}{found}"))
 }
 
