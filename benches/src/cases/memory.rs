@@ -64,7 +64,10 @@ pub(crate) async fn child(name: &str, sessions: usize) {
     let life = Duration::from_secs((begun.elapsed() * 150).as_secs() + 5);
 
     allocator::count_from_now_on();
-    let app = peer.app(Storage::Memory { life }).await.expect("as before");
+    let app = peer
+        .app(Storage::Memory { life: Some(life) })
+        .await
+        .expect("as before");
     let (resident, heap) = (resident(), allocator::live_bytes());
     let begun = Instant::now();
     for _ in 0..sessions {

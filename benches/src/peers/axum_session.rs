@@ -31,14 +31,15 @@ impl Peer for AxumSession {
             let config = SessionConfig::default();
             match storage {
                 Storage::Memory { life } => {
-                    let life = in_time(life);
-                    let config = if life < time::Duration::hours(24) {
-                        config
-                            .with_lifetime(life)
-                            .with_memory_lifetime(life)
-                            .with_purge_update(life)
-                    } else {
-                        config
+                    let config = match life {
+                        Some(life) => {
+                            let life = time::Duration::try_from(life).expect("some minutes");
+                            config
+                                .with_lifetime(life)
+                                .with_memory_lifetime(life)
+                                .with_purge_update(life)
+                        }
+                        None => config,
                     };
                     Some(router::<SessionNullPool>(None, config).await)
                 }
@@ -53,10 +54,6 @@ impl Peer for AxumSession {
             }
         })
     }
-}
-
-fn in_time(life: std::time::Duration) -> time::Duration {
-    time::Duration::try_from(life).expect("a day at most")
 }
 
 async fn router<P>(pool: Option<P>, config: SessionConfig) -> App

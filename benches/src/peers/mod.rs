@@ -27,8 +27,8 @@ pub(crate) use self::bare::Framework;
 /// Where an application keeps its sessions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Storage<'a> {
-    /// In the process, for so long.
-    Memory { life: Duration },
+    /// In the process, for so long; or for as long as the library says.
+    Memory { life: Option<Duration> },
     /// In the cookie itself.
     Cookie,
     /// In the server of that URL.
@@ -36,10 +36,8 @@ pub(crate) enum Storage<'a> {
 }
 
 impl Storage<'_> {
-    /// In memory, for longer than any case takes.
-    pub(crate) const MEMORY: Self = Self::Memory {
-        life: Duration::from_hours(24),
-    };
+    /// In memory, with the library's defaults.
+    pub(crate) const MEMORY: Self = Self::Memory { life: None };
 }
 
 /// A session library.

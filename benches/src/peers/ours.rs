@@ -1,7 +1,6 @@
 //! This library, with its defaults: signed cookies, hashed ids, expiry checked on each read.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
@@ -49,7 +48,9 @@ impl Peer for Ours {
                     // Room for what the memory case puts in.
                     let memory = MemoryStorage::new().capacity(4_000_000);
                     self.memory.replace(memory.clone());
-                    SessionLayer::new(cookie, memory).expiry(expiry(life))
+                    let expiry = Expiry::default();
+                    let idle = life.unwrap_or(expiry.idle);
+                    SessionLayer::new(cookie, memory).expiry(Expiry { idle, ..expiry })
                 }
                 Storage::Cookie => SessionLayer::new(cookie, CookieStorage::new()),
                 Storage::Redis(url) => {
@@ -64,13 +65,6 @@ impl Peer for Ours {
     fn sweep(&self) -> LocalBoxFuture<'_, bool> {
         let memory = self.memory.borrow().clone();
         Box::pin(async move { memory.delete_expired().await.is_ok() })
-    }
-}
-
-fn expiry(idle: Duration) -> Expiry {
-    Expiry {
-        idle,
-        ..Expiry::default()
     }
 }
 

@@ -1,7 +1,6 @@
 //! ruts, with its defaults, and moka for memory: the one it has.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
@@ -37,7 +36,7 @@ impl Peer for Ruts {
                 Storage::Memory { life } => {
                     // Unbounded, or it would drop sessions that the cases ask for again.
                     let mut store = MokaStore::builder().max_capacity(u64::MAX);
-                    if life < Duration::from_hours(1) {
+                    if let Some(life) = life {
                         store = store.time_to_live(life);
                     }
                     Some(router(store.build()))

@@ -29,9 +29,12 @@ impl Peer for TowerSessions {
             let router = match storage {
                 Storage::Memory { life } => {
                     use tower_sessions::{Expiry, SessionManagerLayer};
-                    let life = Duration::try_from(life).expect("a day at most");
-                    let layer = SessionManagerLayer::new(MemoryStore::default());
-                    newest::router().layer(layer.with_expiry(Expiry::OnInactivity(life)))
+                    let mut layer = SessionManagerLayer::new(MemoryStore::default());
+                    if let Some(life) = life {
+                        let life = Duration::try_from(life).expect("some minutes");
+                        layer = layer.with_expiry(Expiry::OnInactivity(life));
+                    }
+                    newest::router().layer(layer)
                 }
                 Storage::Cookie => return None,
                 Storage::Redis(url) => {
