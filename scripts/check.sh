@@ -3,6 +3,7 @@
 #
 #   scripts/check.sh             all stages
 #   scripts/check.sh test docs   those alone; the stages are: format lint test doctest docs features deny
+#   scripts/check.sh benches     the benchmarks' program, linted: not one of all, since it builds the libraries that it compares
 #
 # What it misses it installs: Debian's packages where it may (as root), the cargo tools from their sources. Where it may
 # not, it says what to install and stops.
@@ -10,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 all_stages=(format lint test doctest docs features deny)
+other_stages=(benches)
 stages=("${@:-${all_stages[@]}}")
 [ $# -gt 0 ] || stages=("${all_stages[@]}")
 output=$(mktemp -d)
@@ -41,9 +43,9 @@ stage() {
 }
 
 for name in "${stages[@]}"; do
-    case " ${all_stages[*]} " in
+    case " ${all_stages[*]} ${other_stages[*]} " in
         *" $name "*) ;;
-        *) fail "there is no stage '$name'; the stages are: ${all_stages[*]}" ;;
+        *) fail "there is no stage '$name'; the stages are: ${all_stages[*]} ${other_stages[*]}" ;;
     esac
 done
 
@@ -89,14 +91,16 @@ fi
 printf '== %s, %s\n' "$(rustc --version)" "$(cargo --version)"
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+# What names no package is of the workspace's default members: all but the benchmarks.
 stage format cargo fmt --all --check
-stage lint cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
-stage test cargo nextest run --workspace --all-features --locked
-stage doctest cargo test --workspace --all-features --locked --doc
-RUSTDOCFLAGS='-D warnings' stage docs cargo doc --workspace --no-deps --all-features --locked
+stage lint cargo clippy --all-targets --all-features --locked -- -D warnings
+stage test cargo nextest run --all-features --locked
+stage doctest cargo test --all-features --locked --doc
+RUSTDOCFLAGS='-D warnings' stage docs cargo doc --no-deps --all-features --locked
 # Each feature alone: what builds only beside another feature fails here.
 RUSTFLAGS='-D warnings' CARGO_TARGET_DIR=target/features \
     stage features cargo hack check --package session --each-feature
+stage benches cargo clippy -p benches --all-targets --locked -- -D warnings
 stage deny cargo deny --all-features check bans licenses sources
 
 for name in test doctest; do
