@@ -108,7 +108,7 @@ for _ in $(seq "$rounds"); do
 done
 
 crates() {
-    cargo tree --offline -p "cost-$1" -e normal,build --prefix none --no-dedupe -f '{p}' |
+    cargo tree --quiet --offline -p "cost-$1" -e normal,build --prefix none --no-dedupe -f '{p}' |
         sed 's/ (\*)$//' | sort -u | grep -vc "^cost-"
 }
 
@@ -127,6 +127,7 @@ whole() {
 
 # The benchmarks' page takes it in when it is next written.
 {
+    printf 'Rounds: %s.\n\n' "$rounds"
     printf '| | crates | time, in builds of axum alone | what ours adds ÷ what it adds, by the clock | in processor time |\n'
     printf '| --- | --- | --- | --- | --- |\n'
     for name in "${names[@]}"; do
