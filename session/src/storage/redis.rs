@@ -54,8 +54,8 @@ const CLUSTER_RETRIES: u32 = 48;
 /// # What the server has to keep
 ///
 /// - Sessions live as long as the server's memory: switch on `appendonly` if they are to outlive a restart.
-/// - Under `maxmemory` choose the policy `noeviction` or a `volatile-` one. With `noeviction` a full server refuses writes and the
-///   request fails with a 503; the others end sessions early.
+/// - Under `maxmemory` choose the policy `noeviction` or a `volatile-` one. With `noeviction` a full server refuses writes, a log-out
+///   among them, and the request fails with a 503; the others end sessions early.
 /// - Replication is asynchronous: a failover may lose the last writes, a log-out among them. `WAIT` is not used.
 ///
 /// # TLS

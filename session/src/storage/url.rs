@@ -31,7 +31,7 @@ use self::scheme::{SCHEMES, Scheme};
 ///
 /// Three options may follow a `?`: `prefix=shop:` (Redis, memcached), `table=shop_sessions` (databases), and
 /// `timeout_ms=2000`, how long a call may take (all that are elsewhere). What else stands there is the driver's, as
-/// `sslmode=verify-full` for PostgreSQL.
+/// `sslmode=verify-full` for PostgreSQL; `sqlite:` and `memcached:` take nothing else.
 ///
 /// # Errors
 ///

@@ -78,7 +78,7 @@ pub(super) async fn open<E: Erase>(url: &str, into: E) -> Result<E::Erased, From
                 rest,
                 name,
                 timeout,
-            } = Options::of(rest, "prefix").ok_or_else(|| scheme.invalid())?;
+            } = Options::only_ours(rest, "prefix").ok_or_else(|| scheme.invalid())?;
             let servers = rest
                 .trim_start_matches('/')
                 .trim_end_matches('/')
@@ -91,7 +91,8 @@ pub(super) async fn open<E: Erase>(url: &str, into: E) -> Result<E::Erased, From
         }
         #[cfg(feature = "sqlite")]
         "sqlite" if !path_of(rest).is_empty() => {
-            let options = Options::of(path_of(rest), "table").ok_or_else(|| scheme.invalid())?;
+            let options =
+                Options::only_ours(path_of(rest), "table").ok_or_else(|| scheme.invalid())?;
             let storage = crate::SqliteStorage::open(&options.rest).await?;
             ready(scheme, storage, options, into).await
         }

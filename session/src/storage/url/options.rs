@@ -37,6 +37,11 @@ impl Options {
         }
         Some(options)
     }
+
+    /// As [`of`](Self::of), where there is no driver that has options, too: any other makes no sense.
+    pub(super) fn only_ours(rest: &str, name_option: &str) -> Option<Self> {
+        Self::of(rest, name_option).filter(|options| !options.rest.contains('?'))
+    }
 }
 
 /// Sets what was given.
@@ -66,6 +71,11 @@ mod tests {
         assert_eq!(
             of("//host/2?prefix=shop:&protocol=resp3&timeout_ms=1500&x=y"),
             options("//host/2?protocol=resp3&x=y", Some("shop:"), Some(1500))
+        );
+        assert_eq!(Options::only_ours("//host?mode=ro", "prefix"), None);
+        assert_eq!(
+            Options::only_ours("//host?prefix=shop:", "prefix"),
+            options("//host", Some("shop:"), None)
         );
         for timeout in ["", "0", "-1", "2s"] {
             assert_eq!(of(&format!("//host?timeout_ms={timeout}")), None);
