@@ -173,10 +173,12 @@ impl State {
 
     /// Whether a commit would write more than the activity.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.changes.is_empty()
-            || self.rotation.is_some()
-            || !self.doomed.is_empty()
-            || self.removal_due
+        !self.changes.is_empty() || self.rotation.is_some() || self.has_destroyed()
+    }
+
+    /// Whether a session that this request destroyed is still to end in the storage or in the browser.
+    pub(crate) fn has_destroyed(&self) -> bool {
+        !self.doomed.is_empty() || self.removal_due
     }
 
     /// Whether a commit would neither write nor tell the browser anything.
