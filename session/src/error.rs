@@ -65,7 +65,6 @@ pub enum Error {
     ///
     /// What calls for one: a session that was never stored, a new id, and every change in the cookie storage. It stays with
     /// the handle, so later commits fail as well. See [`Session::commit`](crate::Session::commit).
-    #[non_exhaustive]
     HeadersSent,
 }
 
