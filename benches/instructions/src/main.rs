@@ -144,9 +144,13 @@ fn main() {
         _ => (None, None),
     };
     let (Some(case), Some(count)) = (case, count) else {
-        eprintln!("usage: instructions (bare|memory|cookie)-(stranger|untouched|read|write|login) COUNT");
+        eprintln!(
+            "usage: instructions (bare|memory|cookie)-(stranger|untouched|read|write|login) COUNT"
+        );
         std::process::exit(2);
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.expect("a runtime can be had").block_on(run(case, count));
+    runtime
+        .expect("a runtime can be had")
+        .block_on(run(case, count));
 }
