@@ -182,8 +182,10 @@ pub async fn session_of<S: SessionSchema>(
     let session = extensions
         .get::<RequestSession>()
         .ok_or(Rejection::MissingLayer { add: ADD })?;
-    let fields = headers.get_all(COOKIE).into_iter();
-    session.session(fields.map(HeaderValue::as_bytes)).await
+    let fields = || headers.get_all(COOKIE).into_iter();
+    session
+        .session(|| fields().map(HeaderValue::as_bytes))
+        .await
 }
 
 const ADD: &str = "`.layer(SessionLayer::new(cookie, storage))` below its `.route(..)`";

@@ -285,7 +285,7 @@ pub(super) fn refused(error: StorageError, record: &Record) -> Error {
         StorageError::TooLarge { bytes, limit } => Error::TooLarge {
             bytes,
             limit,
-            largest: largest(record.entries()),
+            largest: largest(record.raw_entries()),
         },
         other => other.into(),
     }
