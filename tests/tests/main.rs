@@ -9,4 +9,5 @@ mod manifest;
 mod property;
 mod secrets;
 mod storages;
+mod streams;
 mod support;
