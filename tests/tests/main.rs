@@ -11,3 +11,4 @@ mod secrets;
 mod storages;
 mod streams;
 mod support;
+mod websocket;
