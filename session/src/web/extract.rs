@@ -55,6 +55,8 @@ pub async fn session_of<S: SessionSchema>(
     let session = extensions
         .get::<RequestSession>()
         .ok_or(Rejection::MissingLayer { add: ADD })?;
-    let fields = headers.get_all(COOKIE).into_iter();
-    session.session(fields.map(HeaderValue::as_bytes)).await
+    let fields = || headers.get_all(COOKIE).into_iter();
+    session
+        .session(|| fields().map(HeaderValue::as_bytes))
+        .await
 }
