@@ -30,6 +30,7 @@ on_backends!(
     a_session_that_another_request_has_ended_is_gone,
     activity_is_written_and_left_to_the_next_request_to_renew,
     a_commit_that_the_response_meets_leaves_its_cookie_there,
+    a_task_stores_what_the_browser_gets_a_cookie_for_or_nothing,
     a_session_that_is_first_asked_for_after_the_response_cannot_begin,
 );
 in_the_cookie!(
@@ -248,6 +249,34 @@ async fn a_commit_that_the_response_meets_leaves_its_cookie_there(stage: Stage) 
         );
         client.take_in(&answer);
         assert_eq!(client.peek("/show").await.ok(), r#"{"key":"key"}"#);
+    }
+}
+
+/// The task's commit comes before, in the middle of, or after the end of the response, as the threads have it.
+async fn a_task_stores_what_the_browser_gets_a_cookie_for_or_nothing(stage: Stage) {
+    let (sender, mut outcomes) = mpsc::unbounded_channel();
+    let spawn = async move |session: Session| {
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            act(&session, "set-key");
+            sender.send(session.commit().await).unwrap();
+        });
+    };
+    let client = stage.client(app::routes().route("/spawn", get(spawn)));
+    for _ in 0..100 {
+        let records = stage.records();
+        let mut browser = client.clone();
+        let answer = browser.start("/spawn").await.unwrap();
+        let committed = outcomes.recv().await.unwrap();
+        browser.take_in(&answer);
+        let shown = browser.peek("/show").await.body;
+        if browser.cookie().is_some() {
+            committed.unwrap();
+            assert_eq!(shown, r#"{"key":"key"}"#);
+        } else {
+            is_refused(&committed);
+            assert_eq!(stage.records(), records);
+        }
     }
 }
 
