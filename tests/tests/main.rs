@@ -9,4 +9,6 @@ mod manifest;
 mod property;
 mod secrets;
 mod storages;
+mod streams;
 mod support;
+mod websocket;
