@@ -52,6 +52,7 @@
 //! | `redis` | no | `RedisStorage`, for a server or a cluster | 1.88 |
 //! | `memcached` | no | `MemcachedStorage` | 1.95 |
 //! | `postgres`, `mysql`, `sqlite` | no | `PostgresStorage`, `MySqlStorage`, `SqliteStorage` | 1.94 |
+//! | `dynamodb` | no | `DynamoDbStorage` | 1.94.1 |
 //! | `testing` | no | `testing`: the conformance suite and the test doubles | 1.88 |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -88,6 +89,8 @@ pub use self::session::Session;
 pub use self::storage::CachedStorage;
 #[cfg(feature = "cookie")]
 pub use self::storage::CookieStorage;
+#[cfg(feature = "dynamodb")]
+pub use self::storage::DynamoDbStorage;
 #[cfg(feature = "fs")]
 pub use self::storage::FsStorage;
 #[cfg(feature = "memcached")]

@@ -14,21 +14,22 @@
 //! | `PostgresStorage` | `postgres` | a row a session | `WHERE version = …` |
 //! | `MySqlStorage` | `mysql` | a row a session, MySQL or MariaDB | `WHERE version = …` |
 //! | `SqliteStorage` | `sqlite` | a row a session, in one file | `WHERE version = …` |
+//! | `DynamoDbStorage` | `dynamodb` | an item a session, of a table in DynamoDB | a condition on the version |
 //! | `CachedStorage` | `memory` (default) | memory in front of any of these, for reads | what it stands before |
 //!
 //! # What a request costs
 //!
 //! In calls of the backend, each of them one round trip to its server:
 //!
-//! | request | calls | Redis | memcached | SQL |
-//! |---|---|---|---|---|
-//! | untouched | 0 | | | |
-//! | read | 1 | `GET` | `mg` | `SELECT` |
-//! | begin a session | 1 | `SET NX` | `ms` | `INSERT` |
-//! | write | 2 | `GET`, `EVALSHA` | `mg`, `ms` | `SELECT`, `UPDATE` |
-//! | new id | 3 | `GET`, `SET NX`, `EVALSHA` | `mg`, `ms`, `ms` | `SELECT`, `INSERT`, `UPDATE` |
-//! | destroy | 3 | `GET`, `EVALSHA`, `DEL` | `mg`, `ms`, `md` | `SELECT`, `UPDATE`, `DELETE` |
-//! | activity, once per tenth of the idle timeout | 2 more | `EVALSHA`, `GET` | `mg`, `mg` | `UPDATE`, `SELECT` |
+//! | request | calls | Redis | memcached | SQL | DynamoDB |
+//! |---|---|---|---|---|---|
+//! | untouched | 0 | | | | |
+//! | read | 1 | `GET` | `mg` | `SELECT` | `GetItem` |
+//! | begin a session | 1 | `SET NX` | `ms` | `INSERT` | `PutItem` |
+//! | write | 2 | `GET`, `EVALSHA` | `mg`, `ms` | `SELECT`, `UPDATE` | `GetItem`, `PutItem` |
+//! | new id | 3 | `GET`, `SET NX`, `EVALSHA` | `mg`, `ms`, `ms` | `SELECT`, `INSERT`, `UPDATE` | `GetItem`, `PutItem`, `PutItem` |
+//! | destroy | 3 | `GET`, `EVALSHA`, `DEL` | `mg`, `ms`, `md` | `SELECT`, `UPDATE`, `DELETE` | `GetItem`, `PutItem`, `DeleteItem` |
+//! | activity, once per tenth of the idle timeout | 2 more | `EVALSHA`, `GET` | `mg`, `mg` | `UPDATE`, `SELECT` | `UpdateItem`, `GetItem` |
 //!
 //! A conflict with another request adds a load and an update for each further try.
 
@@ -37,6 +38,9 @@ mod backend;
 mod cached;
 #[cfg(feature = "cookie")]
 mod cookie;
+#[cfg(feature = "dynamodb")]
+#[clippy::msrv = "1.94"]
+mod dynamodb;
 #[cfg(feature = "fs")]
 #[clippy::msrv = "1.89"]
 mod fs;
@@ -46,6 +50,7 @@ mod memcached;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mysql",
     feature = "postgres",
@@ -56,6 +61,7 @@ mod protocol;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mysql",
     feature = "postgres",
@@ -78,6 +84,8 @@ pub use self::backend::{Backend, BoxBackend, Created, Loaded, Touched, Updated};
 pub use self::cached::CachedStorage;
 #[cfg(feature = "cookie")]
 pub use self::cookie::CookieStorage;
+#[cfg(feature = "dynamodb")]
+pub use self::dynamodb::DynamoDbStorage;
 #[cfg(feature = "fs")]
 pub use self::fs::FsStorage;
 #[cfg(feature = "memcached")]
@@ -85,6 +93,7 @@ pub use self::memcached::MemcachedStorage;
 #[cfg(feature = "memory")]
 pub use self::memory::MemoryStorage;
 #[cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mysql",
     feature = "postgres",

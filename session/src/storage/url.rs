@@ -5,6 +5,9 @@ use crate::error::StorageError;
 use crate::storage::SessionStorage as _;
 use crate::storage::{BoxBackend, BoxStorage};
 
+#[cfg(feature = "dynamodb")]
+#[clippy::msrv = "1.94"]
+mod dynamodb;
 mod open;
 mod options;
 mod scheme;
@@ -25,6 +28,7 @@ use self::scheme::{SCHEMES, Scheme};
 /// | `sqlite:./sessions.db`, `sqlite:/var/lib/app/sessions.db` | `SqliteStorage` in that file |
 /// | `postgres://user:password@127.0.0.1/app` | `PostgresStorage` |
 /// | `mysql://user:password@127.0.0.1/app`, `mariadb://…` | `MySqlStorage` |
+/// | `dynamodb://sessions?region=eu-central-1`, `…&endpoint=http://127.0.0.1:8000` | `DynamoDbStorage` on that table, which has to be there |
 ///
 /// A storage that is elsewhere is connected to here, and a database gets its table, so that what is wrong shows at the
 /// start. A database is swept once every ten minutes from now on, until the storage is dropped.
@@ -32,6 +36,11 @@ use self::scheme::{SCHEMES, Scheme};
 /// Three options may follow a `?`: `prefix=shop:` (Redis, memcached), `table=shop_sessions` (databases), and
 /// `timeout_ms=2000`, how long a call may take (all that are elsewhere). What else stands there is the driver's, as
 /// `sslmode=verify-full` for PostgreSQL; `sqlite:` and `memcached:` take nothing else.
+///
+/// `dynamodb:` takes `region` (or AWS_REGION), `endpoint` and `timeout_ms`, and the credentials of AWS_ACCESS_KEY_ID,
+/// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. It sends by the HTTP client of the AWS SDK, which this crate does not switch on: it is
+/// there when your application depends on `aws-sdk-dynamodb` with its default features. `DynamoDbStorage::from_url` takes the credentials of a
+/// role, and any HTTP client.
 ///
 /// # Errors
 ///

@@ -110,6 +110,8 @@ pub(super) async fn open<E: Erase>(url: &str, into: E) -> Result<E::Erased, From
             let storage = crate::MySqlStorage::connect(&url).await?;
             ready(scheme, storage, options, into).await
         }
+        #[cfg(feature = "dynamodb")]
+        "dynamodb" => Ok(into.erase(crate::DynamoDbStorage::open(rest, scheme).await?)),
         _ => Err(scheme.invalid()),
     }
 }
@@ -159,12 +161,15 @@ fn nodes(scheme: &str, rest: &str) -> Vec<String> {
 }
 
 #[cfg(any(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mysql",
     feature = "postgres",
     feature = "sqlite"
 ))]
-fn named(scheme: &'static Scheme) -> impl Fn(crate::storage::InvalidName) -> FromUrlError {
+pub(super) fn named(
+    scheme: &'static Scheme,
+) -> impl Fn(crate::storage::InvalidName) -> FromUrlError {
     move |name| FromUrlError::Invalid {
         scheme: scheme.name,
         expected: name.expected,

@@ -35,6 +35,7 @@ pub(super) const SCHEMES: &[Scheme] = schemes! {
     "postgresql" "postgres" "a database, as in `postgresql://user:password@127.0.0.1/app`"
     "mysql" "mysql" "a database, as in `mysql://user:password@127.0.0.1/app`"
     "mariadb" "mysql" "a database, as in `mariadb://user:password@127.0.0.1/app`"
+    "dynamodb" "dynamodb" "a table and a region, as in `dynamodb://sessions?region=eu-central-1`"
 };
 
 impl Scheme {
