@@ -1,1 +1,17 @@
-//! Nothing here: the tests of the whole library are one binary, `tests/main.rs`.
+//! What the tests share with the processes that they start. The tests themselves are one binary, `tests/main.rs`.
+
+use session::storage::{Backend as _, BoxBackend, FromUrlError, backend_from_url};
+
+pub mod dynamodb;
+
+/// The backend that a URL names. The AWS SDK has no HTTP client in this build: it is given one.
+///
+/// # Errors
+///
+/// As `backend_from_url`.
+pub async fn backend(url: &str) -> Result<BoxBackend, FromUrlError> {
+    if url.starts_with("dynamodb:") {
+        return dynamodb::storage(url, dynamodb::Wire::default()).map(|storage| storage.boxed());
+    }
+    backend_from_url(url).await
+}

@@ -7,7 +7,7 @@ mod place;
 /// Runs tests on every storage that several processes can share. A test is a function of a [`Place`](place::Place).
 macro_rules! on_shared_storages {
     ($($test:ident),+ $(,)?) => {
-        on_shared_storages! { @ [files sqlite redis redis_cluster memcached postgres mariadb] [$($test)+] }
+        on_shared_storages! { @ [files sqlite redis redis_cluster memcached postgres mariadb dynamodb] [$($test)+] }
     };
     (@ [$($storage:ident)+] $tests:tt) => {
         $(mod $storage {

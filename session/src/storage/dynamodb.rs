@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -193,9 +194,9 @@ impl DynamoDbStorage {
 
     async fn bounded<T>(
         &self,
-        call: impl Future<Output = Result<T, StorageError>>,
+        call: impl Future<Output = Result<T, StorageError>> + Send,
     ) -> Result<T, StorageError> {
-        bounded(self.timeout, call).await
+        bounded(self.timeout, boxed(call)).await
     }
 
     /// Where the client looks for the table.
@@ -253,6 +254,13 @@ impl DynamoDbStorage {
         })
         .await
     }
+}
+
+/// Without its type: the SDK's futures nest so deep that the compiler gives up on an application that awaits them.
+fn boxed<'a, T>(
+    call: impl Future<Output = T> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+    Box::pin(call)
 }
 
 /// What came of putting an item.

@@ -18,7 +18,7 @@ use std::io::{BufRead as _, Write as _, stdin, stdout};
 use std::sync::Arc;
 use std::time::Duration;
 
-use session::storage::{BoxBackend, backend_from_url};
+use session::storage::BoxBackend;
 use session::testing::{Faulty, Gate, TestClock};
 use session::{KeyRing, Session, SessionCookie, Sessions};
 use tokio::sync::Barrier;
@@ -37,7 +37,7 @@ async fn main() -> Outcome<()> {
         return Err("usage: session-node URL SECRET".into());
     };
     let clock = TestClock::new();
-    let storage = Faulty::new(backend_from_url(&url).await?);
+    let storage = Faulty::new(tests::backend(&url).await?);
     let cookie = SessionCookie::new(COOKIE_NAME, KeyRing::new(secret)?);
     let sessions = Sessions::new(cookie, storage.clone()).clock(clock.clone());
     let mut node = Node {

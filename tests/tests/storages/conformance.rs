@@ -1,7 +1,9 @@
 //! The conformance suite on servers. One test runs all of its checks where a server takes seconds to start.
 
+use dynoxide::Database;
 use session::storage::BoxBackend;
 use session::testing::conformance;
+use tokio::net::TcpListener;
 
 use super::place::Place;
 
@@ -29,6 +31,17 @@ thread_local! {
 }
 
 a_test_a_check!(sqlite, redis, memcached);
+
+/// In the process of the test: two clients at once are [`processes`](super::processes).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dynamodb() {
+    let database = Database::memory().unwrap();
+    tests::dynamodb::make_table(&database).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = tests::dynamodb::url(listener.local_addr().unwrap().port());
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    conformance::all(async || tests::backend(&url).await.unwrap()).await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_cluster() {

@@ -6,7 +6,7 @@ mod stage;
 /// Runs tests on each server that several processes can share. A test is a function of a [`Stage`](stage::Stage).
 macro_rules! on_servers {
     ($($test:ident),+ $(,)?) => {
-        on_servers! { @ [redis memcached postgres mariadb] [$($test)+] }
+        on_servers! { @ [redis memcached postgres mariadb dynamodb] [$($test)+] }
     };
     (@ [$($server:ident)+] $tests:tt) => {
         $(mod $server {

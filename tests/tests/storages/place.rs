@@ -1,11 +1,12 @@
 use std::fs;
 
-use session::storage::{BoxBackend, backend_from_url};
+use session::storage::BoxBackend;
 use session::{KeyRing, Session, SessionCookie, Sessions};
 use tempfile::TempDir;
 
 use crate::support::node::Node;
 use crate::support::servers::cluster::RedisCluster;
+use crate::support::servers::dynamodb::DynamoDb;
 use crate::support::servers::mariadb::MariaDb;
 use crate::support::servers::memcached::Memcached;
 use crate::support::servers::postgres::Postgres;
@@ -75,6 +76,11 @@ impl Place {
         Self::new(server.url(), server)
     }
 
+    pub(super) fn dynamodb() -> Self {
+        let server = DynamoDb::start();
+        Self::new(server.url(), server)
+    }
+
     /// Everything that is stored, as bytes.
     pub(super) fn dump(&self) -> Vec<u8> {
         self.keeper.dump()
@@ -85,7 +91,7 @@ impl Place {
     }
 
     pub(super) async fn backend(&self) -> BoxBackend {
-        backend_from_url(&self.url).await.unwrap()
+        tests::backend(&self.url).await.unwrap()
     }
 
     /// The sessions of this storage, as a process that has just started sees them.
@@ -130,7 +136,7 @@ macro_rules! keepers {
     };
 }
 
-keepers!(Redis, RedisCluster, Postgres, MariaDb);
+keepers!(Redis, RedisCluster, Postgres, MariaDb, DynamoDb);
 
 impl Keeper for [Memcached; 2] {
     fn dump(&self) -> Vec<u8> {

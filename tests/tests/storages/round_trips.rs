@@ -8,11 +8,13 @@ use axum::body::Body;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{Request, StatusCode};
 use axum::routing::get;
-use session::storage::from_url;
+use session::storage::backend_from_url;
 use session::testing::TestClock;
-use session::{Expiry, KeyRing, Session, SessionCookie, SessionLayer, Sessions};
+use session::{Backend, Expiry, KeyRing, Session, SessionCookie, SessionLayer, Sessions};
+use tests::dynamodb::Wire;
 use tower::ServiceExt as _;
 
+use crate::support::servers::dynamodb::DynamoDb;
 use crate::support::servers::mariadb::MariaDb;
 use crate::support::servers::memcached::Memcached;
 use crate::support::servers::postgres::Postgres;
@@ -66,9 +68,16 @@ fn application(sessions: Sessions) -> Router {
 
 /// What each kind of request costs, by `look` before and after it.
 async fn costs(url: &str, look: impl Fn() -> Counts) -> BTreeMap<&'static str, Counts> {
+    costs_on(backend_from_url(url).await.unwrap(), look).await
+}
+
+async fn costs_on(
+    backend: impl Backend,
+    look: impl Fn() -> Counts,
+) -> BTreeMap<&'static str, Counts> {
     let clock = TestClock::new();
     let cookie = SessionCookie::new("session", KeyRing::generate().unwrap());
-    let sessions = Sessions::new(cookie, from_url(url).await.unwrap())
+    let sessions = Sessions::new(cookie, backend)
         .clock(clock.clone())
         .expiry(Expiry {
             idle: IDLE,
@@ -242,4 +251,22 @@ async fn mariadb_runs_as_many_statements_as_documented() {
         &costs,
         ["Com_select", "Com_insert", "Com_update", "Com_delete"],
     );
+}
+
+/// What it sends is counted at its client: what it receives is one request each.
+#[tokio::test]
+async fn dynamodb_is_sent_as_many_requests_as_documented() {
+    let (server, wire) = (DynamoDb::start(), Wire::default());
+    let storage = tests::dynamodb::storage(&server.url(), wire.clone()).unwrap();
+    let costs = costs_on(storage, || wire.sent()).await;
+    assert_eq!(costs["untouched"], Counts::new());
+    assert_eq!(costs["read"], counts(&[("GetItem", 1)]));
+    assert_eq!(costs["read again"], counts(&[("GetItem", 1)]));
+    assert_eq!(costs["begin"], counts(&[("PutItem", 1)]));
+    assert_eq!(costs["write"], counts(&[("GetItem", 1), ("PutItem", 1)]));
+    assert_eq!(costs["new id"], counts(&[("GetItem", 1), ("PutItem", 2)]));
+    let destroy = [("GetItem", 1), ("PutItem", 1), ("DeleteItem", 1)];
+    assert_eq!(costs["destroy"], counts(&destroy));
+    let activity = [("GetItem", 2), ("UpdateItem", 1)];
+    assert_eq!(costs["activity"], counts(&activity));
 }

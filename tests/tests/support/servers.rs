@@ -3,6 +3,7 @@
 //! They are asked without the drivers that the library uses, so that a test sees what is stored, not what a driver says.
 
 pub(crate) mod cluster;
+pub(crate) mod dynamodb;
 mod guard;
 pub(crate) mod mariadb;
 pub(crate) mod memcached;

@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::types::{
     TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use super::DynamoDbStorage;
 use super::failure::{failure, unavailable};
+use super::{DynamoDbStorage, boxed};
 use crate::error::{Chain, StorageError};
 use crate::storage::remote::bounded;
 
@@ -74,7 +74,7 @@ impl DynamoDbStorage {
     ///
     /// [`StorageError::Unavailable`] when the table could not be made, or a table of that name has another key.
     pub async fn create_table(&self) -> Result<(), StorageError> {
-        bounded(MAKING, async {
+        let make = boxed(async {
             if self.describe().await?.is_none() {
                 self.make().await?;
             }
@@ -87,8 +87,8 @@ impl DynamoDbStorage {
                 self.switch_ttl_on().await?;
             }
             Ok(())
-        })
-        .await?;
+        });
+        bounded(MAKING, make).await?;
         self.check().await
     }
 

@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
-use session::storage::from_url;
 use session::{KeyRing, Session, SessionCookie, SessionLayer, Sessions};
 use tokio::sync::Barrier;
 use tokio::task::{JoinHandle, LocalSet};
@@ -15,6 +14,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use crate::support::client::{Answer, Client};
 use crate::support::log::Log;
 use crate::support::proxy::Proxy;
+use crate::support::servers::dynamodb::DynamoDb;
 use crate::support::servers::mariadb::MariaDb;
 use crate::support::servers::memcached::Memcached;
 use crate::support::servers::postgres::Postgres;
@@ -76,6 +76,10 @@ impl Stage {
     pub(super) fn mariadb() -> Self {
         Self::new(AnyServer::of(MariaDb::start()), true)
     }
+
+    pub(super) fn dynamodb() -> Self {
+        Self::new(AnyServer::of(DynamoDb::start()), true)
+    }
 }
 
 impl<S: DerefMut<Target = Server>> Stage<S> {
@@ -111,12 +115,12 @@ impl<S: DerefMut<Target = Server>> Stage<S> {
     /// A browser before an application that logs in to the server.
     pub(super) async fn client_as(&self, login: &str) -> Client {
         let url = self.server.url().replace("://", &format!("://{login}@"));
-        client(&format!("{url}?timeout_ms={LONG}"), &self.door).await
+        client(&with_timeout(&url, LONG), &self.door).await
     }
 
     async fn client_at(&self, port: u16, timeout_ms: u64) -> Client {
         let url = self.server.url_at(port);
-        client(&format!("{url}?timeout_ms={timeout_ms}"), &self.door).await
+        client(&with_timeout(&url, timeout_ms), &self.door).await
     }
 
     /// Waits until a handler is at the door.
@@ -128,6 +132,11 @@ impl<S: DerefMut<Target = Server>> Stage<S> {
     pub(super) async fn leave(&self) {
         in_time(self.door.wait()).await;
     }
+}
+
+fn with_timeout(url: &str, millis: u64) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}timeout_ms={millis}")
 }
 
 /// A browser before an application on the storage of that URL.
@@ -149,7 +158,7 @@ pub(super) async fn client(url: &str, door: &Arc<Barrier>) -> Client {
 /// The sessions of the storage of that URL.
 pub(super) async fn sessions_of(url: &str) -> Sessions {
     let cookie = SessionCookie::new("session", KeyRing::new(SECRET).unwrap());
-    Sessions::new(cookie, from_url(url).await.unwrap())
+    Sessions::new(cookie, tests::backend(url).await.unwrap())
 }
 
 async fn look(session: Session) -> Json<serde_json::Value> {
