@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -19,9 +19,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as Tcp;
 use hyper_util::rt::TokioExecutor;
-use serde_json::{Value, json};
-use session::DynamoDbStorage;
-use session::storage::FromUrlError;
+use serde_json::json;
+use session::storage::{Backend as _, Created, FromUrlError};
+use session::{DynamoDbStorage, Record, StorageError, StorageKey};
 
 /// The table that a server begins with.
 pub const TABLE: &str = "sessions";
@@ -71,6 +71,32 @@ pub fn config(wire: Wire) -> Builder {
         .http_client(wire)
 }
 
+/// The largest record that an item may hold is stored, and one byte more is refused by its size.
+///
+/// # Panics
+///
+/// When it is not so.
+pub async fn takes_the_largest_record_alone(storage: &DynamoDbStorage, key: &StorageKey) {
+    let record = |bytes: usize| {
+        let around = r#"{"format":1,"created_at":0,"values":{"long":""}}"#;
+        let long = "x".repeat(bytes - around.len());
+        let json = around.replace(r#""""#, &format!(r#""{long}""#));
+        assert_eq!(json.len(), bytes);
+        Record::from_json(json.as_bytes()).expect("a record")
+    };
+    let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);
+    let larger = storage.create(key, &record(400 * 1024), tomorrow).await;
+    let Err(StorageError::TooLarge { limit, .. }) = larger else {
+        panic!("{larger:?}");
+    };
+    let one_more = storage.create(key, &record(limit + 1), tomorrow).await;
+    assert!(matches!(one_more, Err(StorageError::TooLarge { .. })));
+    let largest = storage.create(key, &record(limit), tomorrow).await;
+    assert!(matches!(largest, Ok(Created::Done { .. })), "{largest:?}");
+    let loaded = storage.load(key).await.expect("it is there");
+    assert_eq!(loaded.map(|loaded| loaded.record), Some(record(limit)));
+}
+
 /// Plain HTTP for the AWS SDK. Its clones share what they count.
 #[derive(Clone)]
 pub struct Wire {
@@ -84,6 +110,8 @@ struct Log {
     sent: BTreeMap<String, u64>,
     /// The errors that the next requests are answered by, and do not arrive.
     refusals: VecDeque<&'static str>,
+    /// The same, of all requests of an operation.
+    refused: Option<(&'static str, &'static str)>,
 }
 
 impl Wire {
@@ -92,9 +120,14 @@ impl Wire {
         self.log().sent.clone()
     }
 
-    /// Answers the next requests by errors with these codes.
+    /// Answers the next requests by errors with these codes, and none after them.
     pub fn refuse(&self, codes: impl IntoIterator<Item = &'static str>) {
-        self.log().refusals.extend(codes);
+        self.log().refusals = codes.into_iter().collect();
+    }
+
+    /// Answers an operation by errors with this code.
+    pub fn refuse_operation(&self, operation: &'static str, code: &'static str) {
+        self.log().refused = Some((operation, code));
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -107,7 +140,8 @@ impl Wire {
         let operation = target.rsplit('.').next().unwrap_or_default();
         let mut log = self.log();
         *log.sent.entry(operation.to_owned()).or_default() += 1;
-        log.refusals.pop_front()
+        let refused = log.refused.filter(|&(refused, _)| refused == operation);
+        log.refusals.pop_front().or(refused.map(|(_, code)| code))
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, BoxError> {
@@ -149,16 +183,19 @@ impl HttpClient for Wire {
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if let Some(code) = self.count(&request) {
-            return HttpConnectorFuture::ready(refusal(code).map_err(ConnectorError::user));
+            let quote = request.body().bytes().unwrap_or_default();
+            let answer = refusal(code, &String::from_utf8_lossy(quote));
+            return HttpConnectorFuture::ready(answer.map_err(ConnectorError::user));
         }
         let answer = self.clone().send(request);
         HttpConnectorFuture::new(async { answer.await.map_err(ConnectorError::io) })
     }
 }
 
-fn refusal(code: &str) -> Result<HttpResponse, BoxError> {
-    let body: Value =
-        json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "no"});
+/// An error that quotes what was sent.
+fn refusal(code: &str, sent: &str) -> Result<HttpResponse, BoxError> {
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
+    let body = json!({"__type": kind, "message": sent});
     let response = http::Response::builder().status(400);
     let response = response.body(body.to_string())?;
     Ok(response.map(Into::into).try_into()?)

@@ -23,6 +23,7 @@ macro_rules! on_servers {
 
 mod cluster;
 mod cut;
+mod dynamodb;
 mod killed;
 mod late;
 mod memcached;

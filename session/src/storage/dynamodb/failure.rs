@@ -1,5 +1,5 @@
 use std::error::Error;
-use std::{fmt, io, iter};
+use std::{fmt, iter};
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
@@ -26,8 +26,12 @@ pub(super) fn failure<E: ProvideErrorMetadata + Error + 'static>(
         SdkError::ServiceError(error) => refusal(error.err()),
         SdkError::TimeoutError(_) => "no answer came in the time that the AWS SDK has".to_owned(),
         SdkError::ResponseError(_) => "what DynamoDB answers makes no sense".to_owned(),
-        // Of the client alone: nothing was sent.
-        SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => not_sent(error),
+        SdkError::DispatchFailure(dispatch) if dispatch.is_io() || dispatch.is_timeout() => {
+            not_sent("the connection to DynamoDB failed", error)
+        }
+        SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
+            not_sent("nothing could be sent to DynamoDB", error)
+        }
         _ => "the AWS SDK failed".to_owned(),
     }))
 }
@@ -59,26 +63,14 @@ fn is_code(code: &str) -> bool {
     (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn not_sent(error: &(dyn Error + 'static)) -> String {
-    let mut causes = iter::successors(error.source(), |&error| error.source());
-    let io = causes
-        .clone()
-        .find_map(|cause| cause.downcast_ref::<io::Error>());
-    if let Some(io) = io {
-        return format!("the connection to DynamoDB failed: {io}");
-    }
-    // What the SDK says of itself: which of its parts is missing.
-    if causes.clone().any(|cause| {
-        cause
-            .to_string()
-            .starts_with("No HTTP client was available")
-    }) {
+/// What kept a request from being sent or answered: the network, or what the client lacks. It is not about what was sent.
+fn not_sent(what: &str, error: &(dyn Error + 'static)) -> String {
+    let innermost = iter::successors(Some(error), |&error| error.source()).last();
+    let why = innermost.unwrap_or(error).to_string();
+    if why.starts_with("No HTTP client was available") {
         return NO_HTTP_CLIENT.to_owned();
     }
-    match causes.next() {
-        Some(cause) => format!("nothing could be sent to DynamoDB: {cause}"),
-        None => "nothing could be sent to DynamoDB".to_owned(),
-    }
+    format!("{what}: {why}")
 }
 
 #[derive(Debug)]
