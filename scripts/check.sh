@@ -2,7 +2,7 @@
 # Everything that CI runs, in one command: formatting, lints, tests, documentation, dependencies.
 #
 #   scripts/check.sh             all stages
-#   scripts/check.sh test docs   those alone; the stages are: format lint test doctest docs features instructions deny
+#   scripts/check.sh test docs   those alone; the stages are: format lint test moto doctest docs features instructions deny
 #   scripts/check.sh benches     the benchmarks' program, linted: not one of all, since it builds the libraries that it compares
 #
 # What it misses it installs: Debian's packages where it may (as root), the cargo tools from their sources. Where it may
@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_stages=(format lint test doctest docs features instructions deny)
+all_stages=(format lint test moto doctest docs features instructions deny)
 other_stages=(benches)
 stages=("${@:-${all_stages[@]}}")
 [ $# -gt 0 ] || stages=("${all_stages[@]}")
@@ -86,6 +86,10 @@ if wants test; then
         postgres postgresql psql postgresql-client mariadbd mariadb-server mariadb mariadb-client
     install_cargo_tool cargo-nextest
 fi
+if wants moto; then
+    install_packages python3 python3-venv
+    install_cargo_tool cargo-nextest
+fi
 ! wants features || install_cargo_tool cargo-hack
 ! wants instructions || install_packages valgrind valgrind
 ! wants deny || install_cargo_tool cargo-deny
@@ -95,7 +99,10 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 # What names no package is of the workspace's default members: all but the benchmarks.
 stage format cargo fmt --all --check
 stage lint cargo clippy --all-targets --all-features --locked -- -D warnings
+stage lint cargo clippy -p tests --test moto --locked -- -D warnings
 stage test cargo nextest run --all-features --locked
+# The storage for DynamoDB on a second server, which pip installs.
+stage moto scripts/moto.sh
 stage doctest cargo test --all-features --locked --doc
 RUSTDOCFLAGS='-D warnings' stage docs cargo doc --no-deps --all-features --locked
 # Each feature alone: what builds only beside another feature fails here.
@@ -106,7 +113,7 @@ stage instructions scripts/instructions.sh
 stage benches cargo clippy -p benches --all-targets --locked -- -D warnings
 stage deny cargo deny --all-features check bans licenses sources
 
-for name in test doctest; do
+for name in test moto doctest; do
     [ ! -f "$output/$name" ] || counts+=("$(grep -E '^ *Summary|^test result:' "$output/$name")")
 done
 printf '\n== all stages passed in %d s\n' $((SECONDS - started))

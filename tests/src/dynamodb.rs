@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -20,8 +20,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as Tcp;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
-use session::storage::{Backend as _, Created, FromUrlError};
-use session::{DynamoDbStorage, Record, StorageError, StorageKey};
+use session::DynamoDbStorage;
+use session::storage::FromUrlError;
 
 /// The table that a server begins with.
 pub const TABLE: &str = "sessions";
@@ -71,32 +71,6 @@ pub fn config(wire: Wire) -> Builder {
         .http_client(wire)
 }
 
-/// The largest record that an item may hold is stored, and one byte more is refused by its size.
-///
-/// # Panics
-///
-/// When it is not so.
-pub async fn takes_the_largest_record_alone(storage: &DynamoDbStorage, key: &StorageKey) {
-    let record = |bytes: usize| {
-        let around = r#"{"format":1,"created_at":0,"values":{"long":""}}"#;
-        let long = "x".repeat(bytes - around.len());
-        let json = around.replace(r#""""#, &format!(r#""{long}""#));
-        assert_eq!(json.len(), bytes);
-        Record::from_json(json.as_bytes()).expect("a record")
-    };
-    let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);
-    let larger = storage.create(key, &record(400 * 1024), tomorrow).await;
-    let Err(StorageError::TooLarge { limit, .. }) = larger else {
-        panic!("{larger:?}");
-    };
-    let one_more = storage.create(key, &record(limit + 1), tomorrow).await;
-    assert!(matches!(one_more, Err(StorageError::TooLarge { .. })));
-    let largest = storage.create(key, &record(limit), tomorrow).await;
-    assert!(matches!(largest, Ok(Created::Done { .. })), "{largest:?}");
-    let loaded = storage.load(key).await.expect("it is there");
-    assert_eq!(loaded.map(|loaded| loaded.record), Some(record(limit)));
-}
-
 /// Plain HTTP for the AWS SDK. Its clones share what they count.
 #[derive(Clone)]
 pub struct Wire {
@@ -108,6 +82,8 @@ pub struct Wire {
 struct Log {
     /// How often each operation was sent.
     sent: BTreeMap<String, u64>,
+    /// What the last request said, as JSON.
+    last: Vec<u8>,
     /// The errors that the next requests are answered by, and do not arrive.
     refusals: VecDeque<&'static str>,
     /// The same, of all requests of an operation.
@@ -118,6 +94,11 @@ impl Wire {
     /// How often each operation was sent so far, each try by itself.
     pub fn sent(&self) -> BTreeMap<String, u64> {
         self.log().sent.clone()
+    }
+
+    /// What the last request said, as JSON.
+    pub fn last(&self) -> Vec<u8> {
+        self.log().last.clone()
     }
 
     /// Answers the next requests by errors with these codes, and none after them.
@@ -140,6 +121,7 @@ impl Wire {
         let operation = target.rsplit('.').next().unwrap_or_default();
         let mut log = self.log();
         *log.sent.entry(operation.to_owned()).or_default() += 1;
+        log.last = request.body().bytes().unwrap_or_default().to_vec();
         let refused = log.refused.filter(|&(refused, _)| refused == operation);
         log.refusals.pop_front().or(refused.map(|(_, code)| code))
     }

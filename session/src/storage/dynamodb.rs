@@ -60,14 +60,14 @@ use self::names::{Names, VERSION};
 ///
 /// # What each verb sends
 ///
-/// One request each, without a transaction. An item is about 150 bytes larger than its record.
+/// One request each, without a transaction. An item is about 150 bytes larger than its record; the sizes are those of the bodies.
 ///
 /// | verb | request | what it takes |
 /// |---|---|---|
-/// | load | `GetItem`, strongly consistent; the answer is the item | a read unit for each 4 KB of the item |
-/// | create, update | `PutItem` with the item, on a condition; when it is not met, the answer is the item that is there | a write unit for each KB of the larger one, the old item or the new |
-/// | touch | `UpdateItem` of 64 + some 300 bytes, on a condition; the record is not sent | a write unit for each KB of the item: DynamoDB counts all of it |
-/// | delete | `DeleteItem` | a write unit for each KB of the item |
+/// | load | `GetItem`, strongly consistent: under 400 bytes, and the answer is the item | a read unit for each 4 KB of the item |
+/// | create, update | `PutItem` on a condition: the record as a JSON string and under 600 bytes; if the condition is not met, the answer is the item that is there | a write unit for each KB of the larger one, the old item or the new |
+/// | touch | `UpdateItem` on a condition, without the record: under 400 bytes | a write unit for each KB of the item: DynamoDB counts all of it |
+/// | delete | `DeleteItem`: under 400 bytes | a write unit for each KB of the item |
 ///
 /// A condition that is not met takes write units, too, and no read units. A key and a record together are at most 400 KB, which is what
 /// DynamoDB takes of an item; a larger one is [`StorageError::TooLarge`], and is not sent.

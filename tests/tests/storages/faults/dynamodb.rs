@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::config::{Builder, Credentials};
 use aws_sdk_dynamodb::types::AttributeValue;
 use session::storage::{Backend, Created, Touched, Updated};
 use session::testing::TestClock;
-use session::{DynamoDbStorage, SessionId, StorageError, StorageKey};
+use session::{DynamoDbStorage, Record, SessionId, StorageError, StorageKey};
 use tests::dynamodb::{TABLE, Wire};
 
 use super::sql::{record, sessions, shown, tomorrow, unavailable};
@@ -273,10 +273,26 @@ async fn item_of_another_application_is_corrupt_and_stays() {
     );
 }
 
+/// A record of so many bytes.
+fn long_record(bytes: usize) -> Record {
+    let before = r#"{"format":1,"created_at":0,"values":{"long":""#;
+    let after = r#""}}"#;
+    let long = "x".repeat(bytes - before.len() - after.len());
+    Record::from_json(format!("{before}{long}{after}").as_bytes()).unwrap()
+}
+
 #[tokio::test]
 async fn record_is_as_large_as_an_item_may_be_and_one_byte_more_is_not_sent() {
     let scene = Scene::start();
-    tests::dynamodb::takes_the_largest_record_alone(&scene.storage, &scene.key).await;
+    let Scene { storage, key, .. } = &scene;
+    let create = async |bytes| storage.create(key, &long_record(bytes), tomorrow()).await;
+    let Err(StorageError::TooLarge { limit, .. }) = create(400 * 1024).await else {
+        panic!("a key beside it takes more");
+    };
+    let one_more = create(limit + 1).await;
+    assert!(matches!(one_more, Err(StorageError::TooLarge { .. })));
+    assert!(matches!(create(limit).await, Ok(Created::Done { .. })));
+    assert_eq!(scene.value().await.unwrap().len(), limit);
     assert_eq!(scene.sent("PutItem"), 1);
 
     let sessions = sessions(scene.storage);
@@ -289,6 +305,40 @@ async fn record_is_as_large_as_an_item_may_be_and_one_byte_more_is_not_sent() {
             assert_eq!(largest[0].0, "long");
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// What the documentation says of the size of each request, and that a load sees the last write.
+#[tokio::test]
+async fn requests_are_as_large_as_documented_and_loads_are_consistent() {
+    const RECORD: usize = 10_000;
+    let scene = Scene::start();
+    let Scene {
+        storage, key, wire, ..
+    } = &scene;
+    let record = long_record(RECORD);
+    let created = storage.create(key, &record, tomorrow()).await.unwrap();
+    let Created::Done { version } = created else {
+        panic!("the key is free");
+    };
+    let create = wire.last().len();
+    storage.load(key).await.unwrap();
+    let load = wire.last();
+    let updated = storage.update(key, &record, version, tomorrow()).await;
+    assert!(matches!(updated, Ok(Updated::Done { .. })));
+    let update = wire.last().len();
+    storage.touch(key, tomorrow()).await.unwrap();
+    let touch = wire.last().len();
+    storage.delete(key).await.unwrap();
+    let delete = wire.last().len();
+
+    assert!(String::from_utf8_lossy(&load).contains(r#""ConsistentRead":true"#));
+    for small in [load.len(), touch, delete] {
+        assert!(small < 400, "{small}");
+    }
+    // What stands in quotation marks is longer in JSON.
+    for large in [create, update] {
+        assert!((RECORD..RECORD + 600).contains(&large), "{large}");
     }
 }
 
