@@ -122,13 +122,14 @@ fn each_feature_brings_its_own_dependencies_alone() {
 }
 
 #[test]
-fn each_storage_brings_its_own_client_alone_and_no_tls() {
-    const CLIENTS: [(&str, &str); 5] = [
+fn each_storage_brings_its_own_client_alone_and_neither_tls_nor_http() {
+    const CLIENTS: [(&str, &str); 6] = [
         ("redis", "redis"),
         ("memcached", "memcache"),
         ("postgres", "sqlx-postgres"),
         ("mysql", "sqlx-mysql"),
         ("sqlite", "sqlx-sqlite"),
+        ("dynamodb", "aws-sdk-dynamodb"),
     ];
     for (feature, own) in CLIENTS {
         let arguments = ["--package", "session", "--no-default-features"];
@@ -141,7 +142,13 @@ fn each_storage_brings_its_own_client_alone_and_no_tls() {
                 "{client} with the feature {feature}"
             );
         }
-        for stack in ["openssl", "native-tls", "rustls"] {
+        for stack in [
+            "openssl",
+            "native-tls",
+            "rustls",
+            "hyper",
+            "aws-smithy-http-client",
+        ] {
             assert!(
                 !packages.iter().any(|(name, _)| name == stack),
                 "{stack} with the feature {feature}"

@@ -37,8 +37,8 @@ use self::scheme::{SCHEMES, Scheme};
 /// `timeout_ms=2000`, how long a call may take (all that are elsewhere). What else stands there is the driver's, as
 /// `sslmode=verify-full` for PostgreSQL; `sqlite:` and `memcached:` take nothing else.
 ///
-/// `dynamodb:` takes `region` (or AWS_REGION), `endpoint` and `timeout_ms`, and the credentials of AWS_ACCESS_KEY_ID,
-/// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. It sends by the HTTP client of the AWS SDK, which this crate does not switch on: it is
+/// `dynamodb:` takes `region` (or `AWS_REGION`), `endpoint` and `timeout_ms`, and the credentials of `AWS_ACCESS_KEY_ID`,
+/// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. It sends by the HTTP client of the AWS SDK, which this crate does not switch on: it is
 /// there when your application depends on `aws-sdk-dynamodb` with its default features. `DynamoDbStorage::from_url` takes the credentials of a
 /// role, and any HTTP client.
 ///

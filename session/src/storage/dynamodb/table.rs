@@ -15,7 +15,7 @@ use crate::error::{Chain, StorageError};
 use crate::storage::remote::bounded;
 
 /// How long a table may take to be made. It takes some seconds.
-const MAKING: Duration = Duration::from_secs(60);
+const MAKING: Duration = Duration::from_mins(1);
 /// How often it is looked at meanwhile.
 const GLANCE: Duration = Duration::from_millis(200);
 
