@@ -1,6 +1,6 @@
 //! What the tests share with the processes that they start. The tests themselves are one binary, `tests/main.rs`.
 
-use session::storage::{Backend as _, BoxBackend, FromUrlError, backend_from_url};
+use session::storage::{Backend, BoxBackend, FromUrlError, backend_from_url};
 
 pub mod dynamodb;
 
@@ -12,7 +12,7 @@ pub mod dynamodb;
 /// As `backend_from_url`.
 pub async fn backend(url: &str) -> Result<BoxBackend, FromUrlError> {
     if url.starts_with("dynamodb:") && url.contains("endpoint=") {
-        return dynamodb::storage(url, dynamodb::Wire::default()).map(|storage| storage.boxed());
+        return dynamodb::storage(url, dynamodb::Wire::default()).map(Backend::boxed);
     }
     backend_from_url(url).await
 }

@@ -36,7 +36,7 @@ impl DynamoDb {
     /// All that it stores, as it gives it out.
     pub(crate) fn dump(&self) -> Vec<u8> {
         let scan = self.client().scan().table_name(TABLE).send();
-        let answer = block_in_place(|| Handle::current().block_on(scan)).unwrap();
+        let answer = block_in_place(|| Handle::current().block_on(scan).unwrap());
         format!("{:?}", answer.items()).into_bytes()
     }
 }
