@@ -23,14 +23,14 @@ mod names;
 mod table;
 
 use self::failure::failure;
-use self::item::{Item, number, text};
+use self::item::{number, text};
 use self::names::{Names, VERSION};
 
 /// Sessions in DynamoDB: for any number of machines, and none of yours to keep.
 ///
 /// You hand over a [`Client`] of the AWS SDK, with the HTTP client, the credentials and the retries that it has: this storage brings
-/// neither TLS nor an HTTP client of its own. To have a client the application depends on `aws-config` and `aws-sdk-dynamodb`, whose
-/// default features have an HTTP client.
+/// neither TLS nor an HTTP client of its own. To have one the application depends on `aws-config` and `aws-sdk-dynamodb`, both with their
+/// default features.
 ///
 /// # What is stored
 ///
@@ -54,6 +54,9 @@ use self::names::{Names, VERSION};
 ///     "record": {"S": "{\"format\":1,\"created_at\":1790000000,\"values\":{\"theme\":\"dark\"}}"}
 /// }]
 /// ```
+///
+/// Its role may `GetItem`, `PutItem`, `UpdateItem` and `DeleteItem`, and for [`check`](Self::check) `DescribeTable` and
+/// `DescribeTimeToLive`.
 ///
 /// DynamoDB deletes an expired item some time later, within days. Until then it is there, and never reads: its deadline is compared
 /// on each call, by [this storage's clock](Self::clock).
@@ -81,6 +84,9 @@ use self::names::{Names, VERSION};
 /// try, refuses, or does not answer in time is [`StorageError::Unavailable`], a 503, with the service's code. A condition that is not
 /// met is none of these: it is the outcome of the verb. An item that is no session is [`StorageError::Corrupt`]. No error shows a
 /// key, a record or what the service was sent.
+///
+/// At the level TRACE the SDK itself logs what it sends and receives, records among it: leave `aws_smithy_runtime` and `aws_sigv4` at
+/// DEBUG.
 ///
 /// # What it cannot promise
 ///
@@ -218,6 +224,7 @@ impl DynamoDbStorage {
         seen_version: Option<u64>,
     ) -> Result<Put, StorageError> {
         let version = getrandom::u64().map_err(StorageError::unavailable)?;
+        let now = self.now();
         let record = record.to_json();
         self.names.check_size(&record)?;
         let item = self.names.item(key, record, version, expires_at);
@@ -227,7 +234,7 @@ impl DynamoDbStorage {
             .table_name(&self.names.table)
             .set_item(Some(item))
             .expression_attribute_names("#ttl", &self.names.ttl)
-            .expression_attribute_values(":now", number(self.now()))
+            .expression_attribute_values(":now", number(now))
             // Says what is in the way without another request.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let request = match seen_version {
@@ -241,15 +248,19 @@ impl DynamoDbStorage {
                 .condition_expression("#version = :seen AND #ttl > :now"),
         };
         self.bounded(async {
-            match request.send().await {
-                Ok(_) => Ok(Put::Done { version }),
-                Err(error) => match in_the_way(error)? {
-                    // This very call has put it, in a try whose answer was lost.
-                    Some(item) if item::version(&item) == Some(version) => {
-                        Ok(Put::Done { version })
-                    }
-                    found => Ok(Put::Refused(found)),
-                },
+            let Err(error) = request.send().await else {
+                return Ok(Put::Done { version });
+            };
+            match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(match refused.item() {
+                        // This very call has put it, in a try whose answer was lost.
+                        Some(item) if item::version(item) == Some(version) => Put::Done { version },
+                        Some(item) if !self.names.has_expired(item, now) => Put::InTheWay,
+                        _ => Put::NotThere,
+                    })
+                }
+                _ => Err(failure(&error)),
             }
         })
         .await
@@ -268,24 +279,10 @@ enum Put {
     Done {
         version: u64,
     },
-    /// The condition is not met; what is there, if anything.
-    Refused(Option<Item>),
-}
-
-/// What stands in the way of an item, or why it could not be put.
-fn in_the_way(error: SdkError<PutItemError>) -> Result<Option<Item>, StorageError> {
-    match error {
-        SdkError::ServiceError(error) if is_condition(error.err()) => match error.into_err() {
-            PutItemError::ConditionalCheckFailedException(found) => Ok(found.item),
-            // Invariant: it is this one.
-            _ => Ok(None),
-        },
-        error => Err(failure(&error)),
-    }
-}
-
-fn is_condition(error: &PutItemError) -> bool {
-    matches!(error, PutItemError::ConditionalCheckFailedException(_))
+    /// Another item is there.
+    InTheWay,
+    /// There is none, or it has expired.
+    NotThere,
 }
 
 impl fmt::Debug for DynamoDbStorage {
@@ -324,7 +321,7 @@ impl Backend for DynamoDbStorage {
     ) -> Result<Created, StorageError> {
         Ok(match self.put(key, record, expires_at, None).await? {
             Put::Done { version } => Created::Done { version },
-            Put::Refused(_) => Created::Taken,
+            Put::InTheWay | Put::NotThere => Created::Taken,
         })
     }
 
@@ -338,10 +335,8 @@ impl Backend for DynamoDbStorage {
         let put = self.put(key, record, expires_at, Some(seen_version));
         Ok(match put.await? {
             Put::Done { version } => Updated::Done { version },
-            Put::Refused(Some(item)) if !self.names.has_expired(&item, self.now()) => {
-                Updated::Conflict
-            }
-            Put::Refused(_) => Updated::Gone,
+            Put::InTheWay => Updated::Conflict,
+            Put::NotThere => Updated::Gone,
         })
     }
 

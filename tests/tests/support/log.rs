@@ -1,6 +1,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 
 /// What this test's thread logs.
@@ -11,9 +12,15 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn start() -> Self {
+        Self::start_at(Level::INFO)
+    }
+
+    /// From that level on.
+    pub(crate) fn start_at(level: Level) -> Self {
         let text = Arc::new(Mutex::new(Vec::new()));
         let sink = Sink(Arc::clone(&text));
         let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
             .with_ansi(false)
             .with_writer(move || sink.clone())
             .finish();

@@ -10,9 +10,11 @@ use session::storage::{Backend, Created, Touched, Updated};
 use session::testing::TestClock;
 use session::{DynamoDbStorage, Record, SessionId, StorageError, StorageKey};
 use tests::dynamodb::{TABLE, Wire};
+use tracing::Level;
 
 use super::sql::{record, sessions, shown, tomorrow, unavailable};
 use crate::storages::place::{commit, open};
+use crate::support::log::Log;
 use crate::support::proxy::Proxy;
 use crate::support::servers::dynamodb::DynamoDb;
 
@@ -151,6 +153,25 @@ async fn refusal_shows_its_code_and_nothing_that_was_sent() {
                 assert!(!shown.contains(secret), "{code}: {shown}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn what_the_sdk_logs_shows_nothing_that_was_sent_but_at_the_finest_level() {
+    let scene = Scene::start();
+    let key = scene.key.to_string();
+    let log = Log::start_at(Level::DEBUG);
+    for outcome in each_verb(&scene, || scene.wire.refuse(["ThrottlingException"])).await {
+        outcome.unwrap();
+    }
+    scene.create(tomorrow()).await;
+    let again = record(4111);
+    let again = scene.storage.create(&scene.key, &again, tomorrow());
+    assert_eq!(again.await.unwrap(), Created::Taken);
+    let log = log.text();
+    assert!(log.contains("beginning attempt"), "{log}");
+    for secret in ["4111", "4222", &key] {
+        assert!(!log.contains(secret), "{log}");
     }
 }
 
