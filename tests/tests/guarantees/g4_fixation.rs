@@ -249,7 +249,7 @@ async fn a_renewal_within_the_grace_that_is_overtaken_at_each_step_joins_the_oth
     let renewal = renewing.start("/do/grace-30");
     claim.reached().await;
     client.get("/do/set-one").await.ok();
-    let search = orders.hold_after(1);
+    let search = orders.hold_after(0);
     claim.open();
     search.reached().await;
     client.get("/do/grace-30").await.ok();
