@@ -117,6 +117,7 @@ pub use self::schema::runtime as __private;
     feature = "axum",
     feature = "derive",
     feature = "memory",
+    feature = "sqlite",
     feature = "testing"
 ))]
 #[doc = include_str!("../../README.md")]
