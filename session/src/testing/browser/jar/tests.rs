@@ -200,6 +200,7 @@ fn plain_http_does_not_replace_a_secure_cookie() {
     assert!(keep(http, "a=2; Path=/shop").is_err());
     assert!(keep(http, "a=; Max-Age=0; Path=/shop/cart").is_err());
     assert!(keep("http://www.a.example/", "a=2; Domain=a.example; Path=/shop").is_err());
+    assert!(keep("http://www.a.example/", "a=2; Path=/shop").is_err());
     assert_eq!(keep(http, "a=2; Path=/"), Ok(()), "it covers nothing below");
     assert_eq!(keep(http, "b=2; Path=/shop"), Ok(()));
 }
