@@ -4,11 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-#[cfg(feature = "axum")]
-use http::HeaderMap;
 use http::HeaderValue;
-#[cfg(feature = "axum")]
-use http::header::COOKIE;
 
 use crate::cookie::{MAX_CANDIDATES, SessionCookie};
 use crate::error::{Chain, Error};
@@ -18,7 +14,7 @@ use crate::id::{SessionId, StorageKey};
 use crate::record::MAX_RECORD_BYTES;
 use crate::schema::SessionSchema;
 use crate::session::Session;
-use crate::state::CookieUpdate;
+use crate::state::{CookieUpdate, Headers};
 use crate::storage::{BoxStorage, SessionStorage};
 
 /// Commits that met another's change wait for their turn at one of so many locks.
@@ -61,12 +57,12 @@ pub struct Sessions {
     shared: Arc<Shared>,
 }
 
-/// What every session of one [`Sessions`] leads back to.
 /// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
 pub(crate) type Finished = (Result<(), Error>, Option<HeaderValue>);
 
 pub(crate) type Finish = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
+/// What every session of one [`Sessions`] leads back to.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) context: Context,
@@ -141,16 +137,20 @@ impl Sessions {
             let found = shared.context.cookie.values(field.as_ref());
             values.extend(found.map(str::to_owned).take(MAX_CANDIDATES - values.len()));
         }
-        async move { shared.open(values.iter().map(String::as_str)).await }
+        async move { shared.open(|| values.iter().map(String::as_str)).await }
     }
 
     /// As [`open`](Self::open), for fields that outlive the call: nothing is copied.
-    #[cfg(feature = "axum")]
-    pub(crate) async fn open_from(&self, headers: &HeaderMap) -> Result<Session, Error> {
+    pub(crate) async fn open_from<'a, I>(
+        &self,
+        cookie_fields: impl Fn() -> I,
+    ) -> Result<Session, Error>
+    where
+        I: Iterator<Item = &'a [u8]>,
+    {
         let cookie = &self.shared.context.cookie;
-        let fields = headers.get_all(COOKIE).into_iter();
-        let values = fields.flat_map(|field| cookie.values(field.as_bytes()));
-        self.shared.open(values.take(MAX_CANDIDATES)).await
+        let values = || cookie_fields().flat_map(|field| cookie.values(field));
+        self.shared.open(values).await
     }
 
     /// Writes what has changed, and gives the Set-Cookie field that the response is to carry, if any.
@@ -181,12 +181,10 @@ impl Sessions {
         self.commit(session).await
     }
 
-    /// Whether the end of a request has nothing to do for a session: it was read, and its activity need not be written yet.
-    #[cfg_attr(
-        not(feature = "tower"),
-        allow(dead_code, reason = "the web integrations call it")
-    )]
-    pub(crate) fn is_settled(&self, session: &Session) -> bool {
+    /// Ends a request that has nothing to write: its session was read, and the activity need not be written yet.
+    ///
+    /// Else `false`, and the request is still to be [finished](Self::finish).
+    pub(crate) fn end_settled(&self, session: &Session) -> bool {
         let handle = session.handle();
         // A commit that is under way in a task of the handler's has yet to leave its cookie.
         let Ok(_turn) = handle.core.turn.try_lock() else {
@@ -194,18 +192,19 @@ impl Sessions {
         };
         let context = &self.shared.context;
         let now = context.now_unix();
-        handle.state().is_settled(context.expiry(), now)
+        let mut state = handle.state();
+        let is_settled = state.is_settled(context.expiry(), now);
+        if is_settled {
+            state.headers = Headers::Sent;
+        }
+        is_settled
     }
 
     /// Ends a request: commits the session, or, after a handler that failed, carries out a destruction alone.
     ///
     /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
-    #[cfg_attr(
-        not(feature = "tower"),
-        allow(dead_code, reason = "the web integrations call it")
-    )]
     pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
-        let (sessions, session) = (self.clone(), session.clone());
+        let (sessions, session) = (self.clone(), Leaving(session.clone()));
         self.shared
             .storage
             .finish(sessions, session, handler_failed)
@@ -215,11 +214,14 @@ impl Sessions {
     pub(crate) async fn finish_in(
         &self,
         storage: &impl SessionStorage,
-        session: &Session,
+        Leaving(session): &Leaving,
         handler_failed: bool,
     ) -> Finished {
+        let handle = session.handle();
+        // Until the cookie is taken: a commit of a task of the handler's leaves its own before, or finds the headers sent.
+        let _turn = handle.core.turn.lock().await;
         if handler_failed {
-            session.handle().state().abandon();
+            handle.state().abandon();
         }
         let is_idle = handler_failed && !session.is_dirty();
         let mut outcome = if is_idle {
@@ -227,24 +229,31 @@ impl Sessions {
         } else {
             self.shared.save_in(storage, session).await
         };
-        let set_cookie = self
-            .shared
-            .take_set_cookie(session.handle())
-            .unwrap_or_else(|error| {
-                outcome = Err(error);
-                None
-            });
+        let set_cookie = self.shared.take_set_cookie(handle).unwrap_or_else(|error| {
+            outcome = Err(error);
+            None
+        });
+        let mut state = handle.state();
+        state.headers = Headers::Sent;
         if let Err(error) = &outcome {
+            state.give_up();
+            drop(state);
             tracing::error!(error = %Chain(error), "session could not be committed");
         }
         (outcome, set_cookie)
     }
 
+    /// Says that the response has left, without what a later commit would have it carry.
+    ///
+    /// From then on [`Session::commit`] and [`commit`](Self::commit) store what calls for no new cookie, and fail by
+    /// [`Error::HeadersSent`] where one would be needed; changes that are never committed are logged when the last handle is
+    /// dropped. Call it after the response's own commit when a stream or a task keeps a clone of the session. The framework
+    /// integrations do it by themselves.
+    pub fn headers_sent<S: SessionSchema>(&self, session: &Session<S>) {
+        session.handle().state().headers = Headers::Sent;
+    }
+
     /// The name of the session's cookie.
-    #[cfg_attr(
-        not(feature = "tower"),
-        allow(dead_code, reason = "the web integrations call it")
-    )]
     pub(crate) fn cookie_name(&self) -> &str {
         self.shared.context.cookie.name()
     }
@@ -263,19 +272,39 @@ impl fmt::Debug for Sessions {
 }
 
 impl Shared {
-    async fn open<'a>(
-        self: &Arc<Self>,
-        values: impl Iterator<Item = &'a str>,
-    ) -> Result<Session, Error> {
-        let mut presented = false;
-        for value in values {
-            presented = true;
-            if let Some(session) = self.storage.read(value, &self.context).await? {
-                session.handle().settle(self);
-                session.handle().state().presented = true;
+    /// The candidates are looked for anew after the first: nearly all requests have no other, and wait with less in hand.
+    async fn open<'a, I>(self: &Arc<Self>, values: impl Fn() -> I) -> Result<Session, Error>
+    where
+        I: Iterator<Item = &'a str>,
+    {
+        let Some(first) = values().next() else {
+            return self.begin(false);
+        };
+        if let Some(session) = self.read(first).await? {
+            return Ok(session);
+        }
+        for place in 1..MAX_CANDIDATES {
+            let Some(next) = values().nth(place) else {
+                break;
+            };
+            if let Some(session) = self.read(next).await? {
                 return Ok(session);
             }
         }
+        self.begin(true)
+    }
+
+    async fn read(self: &Arc<Self>, value: &str) -> Result<Option<Session>, Error> {
+        let session = self.storage.read_boxed(value, &self.context).await?;
+        if let Some(session) = &session {
+            session.handle().settle(self);
+            session.handle().state().presented = true;
+        }
+        Ok(session)
+    }
+
+    /// A new session. `presented`: the request had a cookie of that name, though it opened nothing.
+    fn begin(self: &Arc<Self>, presented: bool) -> Result<Session, Error> {
         let handle = Handle::fresh(Ok(SessionId::generate()?), self.context.now_unix());
         handle.state().presented = presented;
         handle.settle(self);
@@ -284,15 +313,24 @@ impl Shared {
 
     /// Lets the storage write the session, and notes what the browser is to be told.
     pub(crate) async fn save(&self, session: &Session) -> Result<(), Error> {
+        let _turn = session.handle().core.turn.lock().await;
         self.save_in(&self.storage, session).await
     }
 
+    /// [`save`](Self::save), for who has the session's turn.
     async fn save_in(&self, storage: &impl SessionStorage, session: &Session) -> Result<(), Error> {
-        let handle = session.handle();
-        let _turn = handle.core.turn.lock().await;
         let update = storage.save(session, &self.context).await?;
+        let mut state = session.handle().state();
+        if state.headers == Headers::Sent {
+            // The cookie of a session that was destroyed opens nothing, and may stay.
+            state.cookie_due = CookieUpdate::Keep;
+            return match update {
+                CookieUpdate::Set { .. } => Err(Error::HeadersSent),
+                CookieUpdate::Keep | CookieUpdate::Remove => Ok(()),
+            };
+        }
         if update != CookieUpdate::Keep {
-            handle.state().cookie_due = update;
+            state.cookie_due = update;
         }
         Ok(())
     }
@@ -306,6 +344,15 @@ impl Shared {
             }
             CookieUpdate::Remove => Ok(Some(self.context.cookie.removal())),
         }
+    }
+}
+
+/// A session whose response is about to leave. However that ends, the browser can be told nothing more afterwards.
+pub(crate) struct Leaving(Session);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.handle().state().headers = Headers::Sent;
     }
 }
 

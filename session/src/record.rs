@@ -56,13 +56,45 @@ pub(crate) enum Kind {
     Ended = 3,
 }
 
-/// One entry of a record: `value` is JSON text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
-    pub(crate) key: &'a str,
+/// One entry of a record: `value` is JSON text. As bytes where it only goes from one record to the next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a, T: ?Sized = str> {
+    pub(crate) key: &'a T,
     pub(crate) kind: Kind,
-    pub(crate) value: &'a str,
+    pub(crate) value: &'a T,
     pub(crate) terms: Terms,
+}
+
+pub(crate) type RawEntry<'a> = Entry<'a, [u8]>;
+
+impl<T: ?Sized> Clone for Entry<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Entry<'_, T> {}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn raw(self) -> RawEntry<'a> {
+        Entry {
+            key: self.key.as_bytes(),
+            kind: self.kind,
+            value: self.value.as_bytes(),
+            terms: self.terms,
+        }
+    }
+}
+
+impl<'a> RawEntry<'a> {
+    fn text(self) -> Option<Entry<'a>> {
+        Some(Entry {
+            key: std::str::from_utf8(self.key).ok()?,
+            kind: self.kind,
+            value: std::str::from_utf8(self.value).ok()?,
+            terms: self.terms,
+        })
+    }
 }
 
 /// Where an entry stands in its record. Between key and value is the value's limit, if it has one.
@@ -98,11 +130,11 @@ impl Record {
     /// A record with nothing in it.
     #[cfg(any(test, feature = "cookie"))]
     pub(crate) fn empty(created_at: u64) -> Self {
-        pack(created_at, State::Live, &mut Vec::new())
+        pack(created_at, State::Live, &mut [])
     }
 
-    /// A record of these entries, in any order, each key at most once as lasting and at most once as flash.
-    pub(crate) fn of(created_at: u64, entries: &mut Vec<Entry<'_>>) -> Self {
+    /// A record of these entries, in the order of key and kind, each key at most once as lasting and at most once as flash.
+    pub(crate) fn of(created_at: u64, entries: &mut [RawEntry<'_>]) -> Self {
         pack(created_at, State::Live, entries)
     }
 
@@ -118,8 +150,9 @@ impl Record {
 
     /// Whether what lies under a key is not to be shown.
     pub(crate) fn is_secret(&self, key: &str) -> bool {
-        let entry = self.lasting(key).or_else(|| self.flash(key));
-        entry.is_some_and(|entry| entry.terms.secret)
+        let first = self.search(key, Kind::Lasting);
+        let entry = self.raw_entry(first.unwrap_or_else(|next| next));
+        entry.is_some_and(|entry| entry.key == key.as_bytes() && entry.terms.secret)
     }
 
     /// The JSON of the flash value under a key, and how long it lives.
@@ -131,7 +164,12 @@ impl Record {
 
     /// All entries, by key; under one key the lasting value first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        (0..self.len()).filter_map(|index| self.entry(index))
+        self.raw_entries().filter_map(RawEntry::text)
+    }
+
+    /// As [`entries`](Self::entries).
+    pub(crate) fn raw_entries(&self) -> impl Iterator<Item = RawEntry<'_>> {
+        (0..self.len()).filter_map(|index| self.raw_entry(index))
     }
 
     /// Where a value of this record stands in it.
@@ -185,6 +223,10 @@ impl Record {
     }
 
     fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        self.raw_entry(index)?.text()
+    }
+
+    fn raw_entry(&self, index: usize) -> Option<RawEntry<'_>> {
         let Place {
             key,
             value,
@@ -193,9 +235,9 @@ impl Record {
         } = self.place(index)?;
         let until = self.packed.get(key.end..value.start)?.try_into();
         Some(Entry {
-            key: std::str::from_utf8(self.packed.get(key)?).ok()?,
+            key: self.packed.get(key)?,
             kind,
-            value: std::str::from_utf8(self.packed.get(value)?).ok()?,
+            value: self.packed.get(value)?,
             terms: Terms {
                 until: until.ok().map(u64::from_le_bytes),
                 secret,
@@ -269,19 +311,21 @@ const HAS_LIMIT: u32 = 1 << 28;
 /// And this: the value is not shown.
 const IS_SECRET: u32 = 1 << 29;
 
-/// Lays a record out: the header, a word for each entry in the order of key and kind, then without gaps the keys, each
-/// followed by its value's limit, if it has one, and its value.
+/// Lays a record out: the header, a word for each entry, then without gaps the keys, each followed by its value's limit, if
+/// it has one, and its value.
 ///
-/// The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits 32 bits and a key's length 28.
-fn pack(created_at: u64, state: State, entries: &mut Vec<Entry<'_>>) -> Record {
-    entries.sort_unstable_by(|a, b| a.key.cmp(b.key).then(a.kind.cmp(&b.kind)));
-    for under_one_key in entries.chunk_by_mut(|a, b| a.key == b.key) {
-        let secret = under_one_key.iter().any(|entry| entry.terms.secret);
-        for entry in under_one_key {
-            entry.terms.secret = secret;
+/// The entries are in the order of key and kind. The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits
+/// 32 bits and a key's length 28.
+fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) -> Record {
+    if entries.iter().any(|entry| entry.terms.secret) {
+        for under_one_key in entries.chunk_by_mut(|a, b| a.key == b.key) {
+            let secret = under_one_key.iter().any(|entry| entry.terms.secret);
+            for entry in under_one_key {
+                entry.terms.secret = secret;
+            }
         }
     }
-    let bytes = |entry: &Entry<'_>| {
+    let bytes = |entry: &RawEntry<'_>| {
         entry.key.len() + entry.value.len() + entry.terms.until.map_or(0, |_| 8)
     };
     let text: usize = entries.iter().map(bytes).sum();
@@ -305,18 +349,29 @@ fn pack(created_at: u64, state: State, entries: &mut Vec<Entry<'_>>) -> Record {
         start += bytes(entry);
     }
     for entry in &*entries {
-        put(entry.key.as_bytes());
+        put(entry.key);
         if let Some(until) = entry.terms.until {
             put(&until.to_le_bytes());
         }
-        put(entry.value.as_bytes());
+        put(entry.value);
     }
     Record { packed }
+}
+
+/// Brings entries into the order of key and kind.
+fn sort(entries: &mut [RawEntry<'_>]) {
+    entries.sort_unstable_by(|a, b| (a.key, a.kind).cmp(&(b.key, b.kind)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(created_at: u64, entries: &[Entry<'_>]) -> Record {
+        let mut entries: Vec<_> = entries.iter().map(|entry| entry.raw()).collect();
+        sort(&mut entries);
+        Record::of(created_at, &mut entries)
+    }
 
     fn entry<'a>(key: &'a str, kind: Kind, value: &'a str) -> Entry<'a> {
         Entry {
@@ -337,12 +392,12 @@ mod tests {
             terms,
             ..entry("code", Kind::Lasting, "1")
         };
-        let mut entries = vec![
+        let entries = [
             entry("code", Kind::Flash, "2"),
             code,
             entry("theme", Kind::Lasting, "3"),
         ];
-        let record = Record::of(7, &mut entries);
+        let record = of(7, &entries);
         assert_eq!(record.lasting("code"), Some(code));
         assert_eq!(
             record.lasting("theme"),
@@ -360,13 +415,13 @@ mod tests {
 
     #[test]
     fn a_record_finds_each_entry_by_key_and_kind() {
-        let mut entries = vec![
+        let entries = [
             entry("theme", Kind::Lasting, r#""dark""#),
             entry("notice", Kind::FlashNext, "1"),
             entry("theme", Kind::Flash, "true"),
             entry("a", Kind::Lasting, "null"),
         ];
-        let record = Record::of(7, &mut entries);
+        let record = of(7, &entries);
         assert_eq!(record.created_at_unix(), 7);
         assert_eq!(record.len(), 4);
         assert_eq!(
@@ -389,7 +444,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        let record = Record::of(7, &mut vec![entry("k", Kind::Lasting, "\"hunter2\"")]);
+        let record = of(7, &[entry("k", Kind::Lasting, "\"hunter2\"")]);
         assert_eq!(format!("{record:?}"), "Record { entries: 1, .. }");
     }
 }

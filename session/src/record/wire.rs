@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::StorageError;
-use crate::record::{Entry, Kind, MAX_RECORD_BYTES, Record, State, Terms, pack};
+use crate::record::{Entry, Kind, MAX_RECORD_BYTES, RawEntry, Record, State, Terms, pack, sort};
 
 /// The format that is written. Every format up to it can be read.
 const FORMAT: u32 = 1;
@@ -40,42 +40,44 @@ impl Record {
             )));
         }
         let secret: BTreeSet<&str> = wire.secret.iter().map(|Key(key)| &**key).collect();
-        let mut entries = Vec::new();
-        let places = [
-            (Kind::Lasting, &wire.values),
+        let lasting = wire.values.iter().map(|(key, value)| Entry {
+            key: key.as_bytes(),
+            kind: Kind::Lasting,
+            value: value.get().as_bytes(),
+            terms: Terms {
+                until: wire.until.get(key).copied(),
+                secret: secret.contains(key),
+            },
+        });
+        let flash = [
             (Kind::Flash, &wire.flash),
             (Kind::FlashNext, &wire.flash_next),
         ];
-        for (kind, map) in places {
-            entries.extend(map.0.iter().map(|(key, value)| {
-                Entry {
-                    key,
-                    kind,
-                    value: value.get(),
-                    terms: Terms {
-                        until: Some(kind)
-                            .filter(|kind| *kind == Kind::Lasting)
-                            .and_then(|_| wire.until.0.get(key).copied()),
-                        secret: secret.contains(&**key),
-                    },
-                }
-            }));
-        }
-        if let Some(ended) = &wire.ended {
-            let kind = Kind::Ended;
-            entries.clear();
-            entries.extend(ended.0.iter().map(|(key, value)| Entry {
-                key,
+        let flash = flash.into_iter().flat_map(|(kind, map)| {
+            let secret = &secret;
+            map.iter().map(move |(key, value)| Entry {
+                key: key.as_bytes(),
                 kind,
-                value: value.get(),
-                terms: Terms::default(),
-            }));
-        }
-        let state = if wire.ended.is_some() {
-            State::Ended
-        } else {
-            State::Live
+                value: value.get().as_bytes(),
+                terms: Terms {
+                    until: None,
+                    secret: secret.contains(key),
+                },
+            })
+        });
+        let ended = wire.ended.as_ref();
+        let mark = ended.into_iter().flat_map(Map::iter);
+        let mark = mark.map(|(key, value)| Entry {
+            key: key.as_bytes(),
+            kind: Kind::Ended,
+            value: value.get().as_bytes(),
+            terms: Terms::default(),
+        });
+        let (state, mut entries): (_, Vec<RawEntry<'_>>) = match ended {
+            None => (State::Live, lasting.chain(flash).collect()),
+            Some(_) => (State::Ended, mark.collect()),
         };
+        sort(&mut entries);
         let record = pack(wire.created_at, state, &mut entries);
         if state == State::Ended && record.ended().is_none() {
             return Err(StorageError::corrupt(
@@ -173,11 +175,34 @@ struct Wire<'a> {
     secret: Vec<Key<'a>>,
 }
 
-struct Map<'a, V = &'a RawValue>(BTreeMap<Cow<'a, str>, V>);
+/// An object. Invariant: in the order of its keys, each once.
+struct Map<'a, V = &'a RawValue>(Vec<(Cow<'a, str>, V)>);
+
+impl<'a, V> Map<'a, V> {
+    /// Of a key that is there twice the last value counts.
+    fn new(mut entries: Vec<(Cow<'a, str>, V)>) -> Self {
+        // What this library has written is in order.
+        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            entries.reverse();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            entries.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        Self(entries)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        self.0.iter().map(|(key, value)| (&**key, value))
+    }
+
+    fn get(&self, key: &str) -> Option<&V> {
+        let place = self.0.binary_search_by(|(known, _)| (**known).cmp(key));
+        self.0.get(place.ok()?).map(|(_, value)| value)
+    }
+}
 
 impl<V> Default for Map<'_, V> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 }
 
@@ -241,11 +266,11 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Map<'a, V> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = BTreeMap::new();
+                let mut entries = Vec::with_capacity(16);
                 while let Some((Key(key), value)) = map.next_entry()? {
-                    entries.insert(key, value);
+                    entries.push((key, value));
                 }
-                Ok(Map(entries))
+                Ok(Map::new(entries))
             }
         }
         deserializer.deserialize_map(EntriesVisitor(PhantomData))
@@ -326,6 +351,16 @@ mod tests {
         assert_eq!(
             record.to_json(),
             r#"{"format":1,"created_at":1,"values":{}}"#
+        );
+    }
+
+    #[test]
+    fn keys_in_any_order_are_read_and_of_one_that_is_there_twice_the_last_value() {
+        let json = r#"{"format":1,"created_at":1,"values":{"b":1,"c":2,"a":3,"b":4,"c":5,"b":6}}"#;
+        let record = Record::from_json(json.as_bytes()).unwrap();
+        assert_eq!(
+            record.to_json(),
+            r#"{"format":1,"created_at":1,"values":{"a":3,"b":6,"c":5}}"#
         );
     }
 
