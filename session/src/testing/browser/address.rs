@@ -141,6 +141,8 @@ mod tests {
             ("/", "/"),
             ("/cart", "/cart"),
             ("/cart?item=1#top", "/cart?item=1"),
+            ("/cart#top?item=1", "/cart"),
+            ("#top", "/books/new/list?page=2"),
             ("", "/books/new/list?page=2"),
             ("?page=3", "/books/new/list?page=3"),
             ("dune", "/books/new/dune"),
