@@ -165,7 +165,7 @@ impl Browser {
         self
     }
 
-    /// Opens a page.
+    /// Opens a page, and reads it to its end: a stream that has none keeps this waiting.
     pub async fn get(&mut self, path: &str) -> Page {
         self.send(head(Method::GET), path, Bytes::new()).await
     }
