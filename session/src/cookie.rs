@@ -236,8 +236,14 @@ impl SessionCookie {
     ///
     /// RFC 6265bis §5.8 sends pairs as `name=value` with `; ` between. Names are compared byte for byte, and nothing is decoded.
     pub(crate) fn values<'a>(&'a self, field: &'a [u8]) -> impl Iterator<Item = &'a str> + 'a {
-        field
-            .split(|&byte| byte == b';')
+        let mut rest = Some(field);
+        let pairs = std::iter::from_fn(move || {
+            let field = rest?;
+            let pair = memchr::memchr(b';', field).and_then(|end| field.split_at_checked(end));
+            rest = pair.and_then(|(_, rest)| rest.get(1..));
+            Some(pair.map_or(field, |(pair, _)| pair))
+        });
+        pairs
             .filter_map(|pair| {
                 let value = pair
                     .trim_ascii_start()

@@ -6,9 +6,11 @@ use std::time::SystemTime;
 use crate::expiry::from_unix;
 
 mod ended;
+mod layout;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};
+use self::layout::{HEADER_WORDS, Place, halves, pack, place, sort};
 
 /// The largest record of all, in bytes: offsets fit their fields with room to spare.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 28;
@@ -97,14 +99,6 @@ impl<'a> RawEntry<'a> {
     }
 }
 
-/// Where an entry stands in its record. Between key and value is the value's limit, if it has one.
-struct Place {
-    key: Range<usize>,
-    value: Range<usize>,
-    kind: Kind,
-    secret: bool,
-}
-
 /// On what terms a value is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
@@ -169,7 +163,16 @@ impl Record {
 
     /// As [`entries`](Self::entries).
     pub(crate) fn raw_entries(&self) -> impl Iterator<Item = RawEntry<'_>> {
-        (0..self.len()).filter_map(|index| self.raw_entry(index))
+        let index = HEADER_WORDS * 8..(HEADER_WORDS + self.len()) * 8;
+        let (words, _) = self.packed.get(index).unwrap_or_default().as_chunks();
+        let mut words = words.iter().copied().map(halves).peekable();
+        std::iter::from_fn(move || {
+            let word = words.next()?;
+            let end = words
+                .peek()
+                .map_or(self.packed.len(), |next| next.0 as usize);
+            self.entry_at(&place(word, end))
+        })
     }
 
     /// Where a value of this record stands in it.
@@ -190,7 +193,7 @@ impl Record {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.halves(1).map_or(0, |(entries, _)| entries as usize)
+        self.word(1).map_or(0, |(entries, _)| entries as usize)
     }
 
     fn find(&self, key: &str, kind: Kind) -> Option<Entry<'_>> {
@@ -227,62 +230,45 @@ impl Record {
     }
 
     fn raw_entry(&self, index: usize) -> Option<RawEntry<'_>> {
-        let Place {
-            key,
-            value,
-            kind,
-            secret,
-        } = self.place(index)?;
-        let until = self.packed.get(key.end..value.start)?.try_into();
+        self.entry_at(&self.place(index)?)
+    }
+
+    fn entry_at(&self, place: &Place) -> Option<RawEntry<'_>> {
+        let until = self.packed.get(place.key.end..place.value.start)?;
         Some(Entry {
-            key: self.packed.get(key)?,
-            kind,
-            value: self.packed.get(value)?,
+            key: self.packed.get(place.key.clone())?,
+            kind: place.kind,
+            value: self.packed.get(place.value.clone())?,
             terms: Terms {
-                until: until.ok().map(u64::from_le_bytes),
-                secret,
+                until: until.try_into().ok().map(u64::from_le_bytes),
+                secret: place.secret,
             },
         })
     }
 
     /// Where an entry stands, as the index says.
     fn place(&self, index: usize) -> Option<Place> {
-        if index >= self.len() {
+        let len = self.len();
+        if index >= len {
             return None;
         }
-        let (key_start, mark) = self.halves(HEADER_WORDS + index)?;
-        let end = match self.halves(HEADER_WORDS + index + 1) {
-            Some((next_start, _)) if index + 1 < self.len() => next_start as usize,
-            _ => self.packed.len(),
+        let word = self.word(HEADER_WORDS + index)?;
+        let end = if index + 1 < len {
+            self.word(HEADER_WORDS + index + 1)?.0 as usize
+        } else {
+            self.packed.len()
         };
-        let key_start = key_start as usize;
-        let key_end = key_start + (mark & (HAS_LIMIT - 1)) as usize;
-        let limit = if mark & HAS_LIMIT == 0 { 0 } else { 8 };
-        Some(Place {
-            key: key_start..key_end,
-            value: key_end + limit..end,
-            kind: match mark >> 30 {
-                0 => Kind::Lasting,
-                1 => Kind::Flash,
-                2 => Kind::FlashNext,
-                _ => Kind::Ended,
-            },
-            secret: mark & IS_SECRET != 0,
-        })
+        Some(place(word, end))
     }
 
     /// A word's low and high half.
-    fn halves(&self, index: usize) -> Option<(u32, u32)> {
-        let bytes = self.packed.get(index * 8..index * 8 + 8)?;
-        let (low, high) = bytes.split_first_chunk()?;
-        Some((
-            u32::from_le_bytes(*low),
-            u32::from_le_bytes(high.try_into().ok()?),
-        ))
+    fn word(&self, index: usize) -> Option<(u32, u32)> {
+        let bytes = self.packed.get(index * 8..)?.first_chunk()?;
+        Some(halves(*bytes))
     }
 
     fn state(&self) -> State {
-        match self.halves(1) {
+        match self.word(1) {
             Some((_, 1)) => State::Ended,
             _ => State::Live,
         }
@@ -302,65 +288,6 @@ impl fmt::Debug for Record {
 enum State {
     Live = 0,
     Ended = 1,
-}
-
-/// The words before the index: when the session began; how many entries there are (low half) and the state (high half).
-const HEADER_WORDS: usize = 2;
-/// In a word of the index, above the length of the key: the value stands behind its limit, 8 bytes.
-const HAS_LIMIT: u32 = 1 << 28;
-/// And this: the value is not shown.
-const IS_SECRET: u32 = 1 << 29;
-
-/// Lays a record out: the header, a word for each entry, then without gaps the keys, each followed by its value's limit, if
-/// it has one, and its value.
-///
-/// The entries are in the order of key and kind. The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits
-/// 32 bits and a key's length 28.
-fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) -> Record {
-    if entries.iter().any(|entry| entry.terms.secret) {
-        for under_one_key in entries.chunk_by_mut(|a, b| a.key == b.key) {
-            let secret = under_one_key.iter().any(|entry| entry.terms.secret);
-            for entry in under_one_key {
-                entry.terms.secret = secret;
-            }
-        }
-    }
-    let bytes = |entry: &RawEntry<'_>| {
-        entry.key.len() + entry.value.len() + entry.terms.until.map_or(0, |_| 8)
-    };
-    let text: usize = entries.iter().map(bytes).sum();
-    let mut start = (HEADER_WORDS + entries.len()) * 8;
-    // One allocation, filled in place.
-    let mut packed: Arc<[u8]> = std::iter::repeat_n(0, start + text).collect();
-    let mut rest = Arc::get_mut(&mut packed).unwrap_or_default();
-    let mut put = |bytes: &[u8]| {
-        if let Some((place, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
-            place.copy_from_slice(bytes);
-            rest = after;
-        }
-    };
-    put(&created_at.to_le_bytes());
-    put(&((state as u64) << 32 | entries.len() as u64).to_le_bytes());
-    for entry in &*entries {
-        let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
-        let secret = if entry.terms.secret { IS_SECRET } else { 0 };
-        let mark = (entry.kind as u64) << 30 | entry.key.len() as u64 | u64::from(limit | secret);
-        put(&(mark << 32 | start as u64).to_le_bytes());
-        start += bytes(entry);
-    }
-    for entry in &*entries {
-        put(entry.key);
-        if let Some(until) = entry.terms.until {
-            put(&until.to_le_bytes());
-        }
-        put(entry.value);
-    }
-    Record { packed }
-}
-
-/// Brings entries into the order of key and kind.
-fn sort(entries: &mut [RawEntry<'_>]) {
-    entries.sort_unstable_by(|a, b| (a.key, a.kind).cmp(&(b.key, b.kind)));
 }
 
 #[cfg(test)]

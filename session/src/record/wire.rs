@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -25,8 +25,10 @@ impl Record {
                 "the record is larger than any that is written",
             ));
         }
+        let json = std::str::from_utf8(json)
+            .map_err(|_| StorageError::corrupt("the record is not UTF-8"))?;
         // The reader's own message may quote what is stored, so it goes no further than its position.
-        let wire: Wire<'_> = serde_json::from_slice(json).map_err(|error| {
+        let wire: Wire<'_> = serde_json::from_str(json).map_err(|error| {
             StorageError::corrupt(format!(
                 "no record's JSON at line {}, column {}",
                 error.line(),
@@ -89,77 +91,88 @@ impl Record {
 
     /// Writes the record as JSON, on one line.
     pub fn to_json(&self) -> String {
-        let mut json = String::with_capacity(self.packed.len() + 64);
         let created_at = self.created_at_unix();
-        let _ = write!(json, r#"{{"format":{FORMAT},"created_at":{created_at}"#);
-        let ended = self.state() == State::Ended;
-        let places = [
-            ("values", Kind::Lasting, !ended),
-            ("flash", Kind::Flash, false),
-            ("flash_next", Kind::FlashNext, false),
-            ("ended", Kind::Ended, ended),
-        ];
-        for (place, kind, always) in places {
-            let mut open = false;
-            for entry in self.entries().filter(|entry| entry.kind == kind) {
-                json.push_str(if open { "," } else { ",\"" });
-                if !open {
-                    json.push_str(place);
-                    json.push_str("\":{");
-                    open = true;
-                }
-                push_json_string(entry.key, &mut json);
-                json.push(':');
-                json.push_str(entry.value);
-            }
-            if open {
-                json.push('}');
-            } else if always {
-                json.push_str(",\"");
-                json.push_str(place);
-                json.push_str("\":{}");
-            }
+        let head = format!(r#"{{"format":{FORMAT},"created_at":{created_at}"#);
+        // As bytes, since all of it was text before: it is looked at once, as a whole, in the end.
+        let mut json = Vec::with_capacity(self.packed.len() + 64);
+        json.extend_from_slice(head.as_bytes());
+        let entries: Vec<_> = self.raw_entries().collect();
+        let of = |kind| entries.iter().filter(move |entry| entry.kind == kind);
+        if self.state() == State::Ended {
+            object("ended", true, &mut json, of(Kind::Ended), value);
+        } else {
+            object("values", true, &mut json, of(Kind::Lasting), value);
+            object("flash", false, &mut json, of(Kind::Flash), value);
+            object("flash_next", false, &mut json, of(Kind::FlashNext), value);
+            let limited = entries.iter().filter(|entry| entry.terms.until.is_some());
+            object("until", false, &mut json, limited, until);
+            secret(&entries, &mut json);
         }
-        self.write_terms(&mut json);
-        json.push('}');
-        json
-    }
-
-    fn write_terms(&self, json: &mut String) {
-        let mut first = true;
-        for entry in self.entries() {
-            let Some(until) = entry.terms.until else {
-                continue;
-            };
-            json.push_str(if first { ",\"until\":{" } else { "," });
-            first = false;
-            push_json_string(entry.key, json);
-            let _ = write!(json, ":{until}");
-        }
-        json.push_str(if first { "" } else { "}" });
-        let mut secret: Vec<&str> = self
-            .entries()
-            .filter(|entry| entry.terms.secret)
-            .map(|entry| entry.key)
-            .collect();
-        // Sorted already: a lasting and a flash value of one key stand side by side.
-        secret.dedup();
-        for (index, key) in secret.iter().enumerate() {
-            json.push_str(if index == 0 { ",\"secret\":[" } else { "," });
-            push_json_string(key, json);
-        }
-        json.push_str(if secret.is_empty() { "" } else { "]" });
+        json.push(b'}');
+        // Invariant: keys and values are text, and so is what stands between them.
+        String::from_utf8(json).unwrap_or_default()
     }
 }
 
-fn push_json_string(text: &str, json: &mut String) {
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
-        json.push('"');
-        json.push_str(text);
-        json.push('"');
+/// Writes an object behind what is there: when it is empty only if it is `always` to be there.
+fn object<'a>(
+    name: &str,
+    always: bool,
+    json: &mut Vec<u8>,
+    entries: impl Iterator<Item = &'a RawEntry<'a>>,
+    write: impl Fn(&RawEntry<'_>, &mut Vec<u8>),
+) {
+    let mut entries = entries.peekable();
+    if entries.peek().is_none() && !always {
+        return;
+    }
+    json.extend_from_slice(b",\"");
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":{");
+    for (index, entry) in entries.enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        push_key(entry.key, json);
+        json.push(b':');
+        write(entry, json);
+    }
+    json.push(b'}');
+}
+
+fn value(entry: &RawEntry<'_>, json: &mut Vec<u8>) {
+    json.extend_from_slice(entry.value);
+}
+
+fn until(entry: &RawEntry<'_>, json: &mut Vec<u8>) {
+    let until = entry.terms.until.unwrap_or_default();
+    json.extend_from_slice(until.to_string().as_bytes());
+}
+
+fn secret(entries: &[RawEntry<'_>], json: &mut Vec<u8>) {
+    let secret = entries.iter().filter(|entry| entry.terms.secret);
+    // In order already: a lasting and a flash value of one key stand side by side.
+    let mut secret: Vec<&[u8]> = secret.map(|entry| entry.key).collect();
+    secret.dedup();
+    for (index, key) in secret.iter().enumerate() {
+        let before: &[u8] = if index == 0 { b",\"secret\":[" } else { b"," };
+        json.extend_from_slice(before);
+        push_key(key, json);
+    }
+    if !secret.is_empty() {
+        json.push(b']');
+    }
+}
+
+fn push_key(key: &[u8], json: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    if key.iter().all(is_plain) {
+        json.push(b'"');
+        json.extend_from_slice(key);
+        json.push(b'"');
     } else {
-        json.push_str(&serde_json::Value::from(text).to_string());
+        let text = serde_json::Value::from(String::from_utf8_lossy(key));
+        json.extend_from_slice(text.to_string().as_bytes());
     }
 }
 
