@@ -52,7 +52,7 @@
 //! | `redis` | no | `RedisStorage`, for a server or a cluster | 1.88 |
 //! | `memcached` | no | `MemcachedStorage` | 1.95 |
 //! | `postgres`, `mysql`, `sqlite` | no | `PostgresStorage`, `MySqlStorage`, `SqliteStorage` | 1.94 |
-//! | `testing` | no | `testing`: the conformance suite and the test doubles | 1.88 |
+//! | `testing` | no | `testing`: a browser before your handlers, the conformance suite and the test doubles | 1.88 |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -117,6 +117,7 @@ pub use self::schema::runtime as __private;
     feature = "axum",
     feature = "derive",
     feature = "memory",
+    feature = "sqlite",
     feature = "testing"
 ))]
 #[doc = include_str!("../../README.md")]

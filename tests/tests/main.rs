@@ -3,6 +3,7 @@
 mod allocations;
 mod bookshop;
 mod browser;
+mod cookies;
 mod files;
 mod guarantees;
 mod manifest;
