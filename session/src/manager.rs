@@ -4,11 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-#[cfg(feature = "axum")]
-use http::HeaderMap;
 use http::HeaderValue;
-#[cfg(feature = "axum")]
-use http::header::COOKIE;
 
 use crate::cookie::{MAX_CANDIDATES, SessionCookie};
 use crate::error::{Chain, Error};
@@ -61,12 +57,12 @@ pub struct Sessions {
     shared: Arc<Shared>,
 }
 
-/// What every session of one [`Sessions`] leads back to.
 /// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
 pub(crate) type Finished = (Result<(), Error>, Option<HeaderValue>);
 
 pub(crate) type Finish = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
+/// What every session of one [`Sessions`] leads back to.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) context: Context,
@@ -145,11 +141,12 @@ impl Sessions {
     }
 
     /// As [`open`](Self::open), for fields that outlive the call: nothing is copied.
-    #[cfg(feature = "axum")]
-    pub(crate) async fn open_from(&self, headers: &HeaderMap) -> Result<Session, Error> {
+    pub(crate) async fn open_from<'a>(
+        &self,
+        cookie_fields: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Session, Error> {
         let cookie = &self.shared.context.cookie;
-        let fields = headers.get_all(COOKIE).into_iter();
-        let values = fields.flat_map(|field| cookie.values(field.as_bytes()));
+        let values = cookie_fields.flat_map(|field| cookie.values(field));
         self.shared.open(values.take(MAX_CANDIDATES)).await
     }
 
@@ -182,10 +179,6 @@ impl Sessions {
     }
 
     /// Whether the end of a request has nothing to do for a session: it was read, and its activity need not be written yet.
-    #[cfg_attr(
-        not(feature = "tower"),
-        allow(dead_code, reason = "the web integrations call it")
-    )]
     pub(crate) fn is_settled(&self, session: &Session) -> bool {
         let handle = session.handle();
         // A commit that is under way in a task of the handler's has yet to leave its cookie.
@@ -200,10 +193,6 @@ impl Sessions {
     /// Ends a request: commits the session, or, after a handler that failed, carries out a destruction alone.
     ///
     /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
-    #[cfg_attr(
-        not(feature = "tower"),
-        allow(dead_code, reason = "the web integrations call it")
-    )]
     pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
         let (sessions, session) = (self.clone(), session.clone());
         self.shared
@@ -241,10 +230,6 @@ impl Sessions {
     }
 
     /// The name of the session's cookie.
-    #[cfg_attr(
-        not(feature = "tower"),
-        allow(dead_code, reason = "the web integrations call it")
-    )]
     pub(crate) fn cookie_name(&self) -> &str {
         self.shared.context.cookie.name()
     }

@@ -2,23 +2,22 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::COOKIE;
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use tokio::sync::OnceCell;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::cookie::SessionCookie;
-#[cfg(feature = "axum")]
-use crate::error::Error;
 use crate::expiry::Expiry;
 use crate::manager::{Finish, Sessions};
+use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::storage::SessionStorage;
+use crate::web::rejection::Rejection;
+use crate::web::request::{End, RequestSession, Settings, mark};
 
 /// Gives every request its session, and commits it after the handler.
 ///
@@ -52,8 +51,7 @@ use crate::storage::SessionStorage;
 /// ```
 #[derive(Debug, Clone)]
 pub struct SessionLayer {
-    sessions: Sessions,
-    commit_on_server_error: bool,
+    settings: Settings,
 }
 
 impl SessionLayer {
@@ -68,7 +66,7 @@ impl SessionLayer {
     ///
     /// When a limit is zero.
     pub fn expiry(mut self, expiry: Expiry) -> Self {
-        self.sessions = self.sessions.expiry(expiry);
+        self.settings = self.settings.expiry(expiry);
         self
     }
 
@@ -78,7 +76,7 @@ impl SessionLayer {
     ///
     /// `false`: a handler that fails stores nothing, but for a [`destroy`](Session::destroy), which is always carried out.
     pub fn commit_on_server_error(mut self, commit: bool) -> Self {
-        self.commit_on_server_error = commit;
+        self.settings.commit_on_server_error = commit;
         self
     }
 }
@@ -87,8 +85,7 @@ impl SessionLayer {
 impl From<Sessions> for SessionLayer {
     fn from(sessions: Sessions) -> Self {
         Self {
-            sessions,
-            commit_on_server_error: false,
+            settings: sessions.into(),
         }
     }
 }
@@ -125,49 +122,71 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        if let Some(outer) = request.extensions().get::<Slot>() {
-            tracing::error!(
-                outer = outer.0.sessions.cookie_name(),
-                inner = self.layer.sessions.cookie_name(),
-                "two `SessionLayer`s on one route, by the names of their cookies; remove one"
-            );
-            return ResponseFuture {
-                state: State::Refused,
-            };
-        }
-        let slot = Slot(Arc::new(RequestSession {
-            sessions: self.layer.sessions.clone(),
-            session: OnceCell::new(),
-        }));
-        request.extensions_mut().insert(slot.clone());
-        let commit_on_server_error = self.layer.commit_on_server_error;
-        ResponseFuture {
-            state: State::Handling {
-                handler: self.inner.call(request),
-                slot,
-                commit_on_server_error,
-            },
-        }
+        let outer = request.extensions().get::<RequestSession>();
+        let state = match self.layer.settings.begin(outer) {
+            None => State::Refused,
+            Some(session) => {
+                request.extensions_mut().insert(session.clone());
+                let handler = self.inner.call(request);
+                State::Handling { handler, session }
+            }
+        };
+        ResponseFuture { state }
     }
 }
 
-/// Where a request keeps its session: empty until somebody asks for it.
-#[derive(Clone)]
-pub(crate) struct Slot(Arc<RequestSession>);
-
-struct RequestSession {
-    sessions: Sessions,
-    session: OnceCell<Session>,
+/// The session of a request that came through a [`SessionLayer`], for services without extractors of their own.
+///
+/// The first call loads the session; every later one, also with another schema, is another handle of it.
+///
+/// # Errors
+///
+/// A [`Rejection`], whose [`status`](Rejection::status) and text are the response to give.
+///
+/// # Example
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response};
+/// use session::{KeyRing, MemoryStorage, Session, SessionCookie, SessionLayer};
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+///
+/// async fn count(request: Request<()>) -> Result<Response<String>, Infallible> {
+///     let session: Session = match session::web::session_of(request.extensions(), request.headers()).await {
+///         Ok(session) => session,
+///         Err(rejection) => {
+///             let mut response = Response::new(rejection.to_string());
+///             *response.status_mut() = rejection.status();
+///             return Ok(response);
+///         }
+///     };
+///     session.update("visits", |visits: &mut Option<u32>| *visits.get_or_insert(0) += 1);
+///     Ok(Response::new(session.data().to_string()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cookie = SessionCookie::new("__Host-session", KeyRing::generate()?);
+/// let layer = SessionLayer::new(cookie, MemoryStorage::new());
+/// let response = layer.layer(service_fn(count)).oneshot(Request::new(())).await?;
+/// assert_eq!(response.body(), r#"{"visits":1}"#);
+/// assert!(response.headers().contains_key("set-cookie"));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn session_of<S: SessionSchema>(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Result<Session<S>, Rejection> {
+    let session = extensions
+        .get::<RequestSession>()
+        .ok_or(Rejection::MissingLayer { add: ADD })?;
+    let fields = headers.get_all(COOKIE).into_iter();
+    session.session(fields.map(HeaderValue::as_bytes)).await
 }
 
-impl Slot {
-    /// The request's session, loaded at the first call. A failed load is tried again at the next.
-    #[cfg(feature = "axum")]
-    pub(crate) async fn session(&self, headers: &HeaderMap) -> Result<&Session, Error> {
-        let open = || self.0.sessions.open_from(headers);
-        self.0.session.get_or_try_init(open).await
-    }
-}
+const ADD: &str = "`.layer(SessionLayer::new(cookie, storage))` below its `.route(..)`";
 
 pin_project! {
     /// The response of a [`SessionService`].
@@ -183,8 +202,7 @@ pin_project! {
         Handling {
             #[pin]
             handler: F,
-            slot: Slot,
-            commit_on_server_error: bool,
+            session: RequestSession,
         },
         Finishing {
             finish: Finish,
@@ -211,11 +229,7 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                StateProjection::Handling {
-                    handler,
-                    slot,
-                    commit_on_server_error,
-                } => {
+                StateProjection::Handling { handler, session } => {
                     // A panic goes on once what the handler destroyed is destroyed (G5). What it leaves of the session
                     // behind is dropped, so nothing half-changed is looked at.
                     let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(context)));
@@ -223,27 +237,20 @@ where
                         Ok(polled) => Outcome::Returned(ready!(polled)),
                         Err(panic) => Outcome::Panicked(panic),
                     };
-                    let Some(session) = slot.0.session.get() else {
-                        return outcome.end();
-                    };
-                    let failed = match &outcome {
-                        Outcome::Returned(Ok(response)) => {
-                            response.status().is_server_error() && !*commit_on_server_error
+                    match session.end(outcome.status()) {
+                        End::Untouched => return outcome.end(),
+                        End::Settled => {
+                            return outcome
+                                .map(|mut response| {
+                                    mark(response.headers_mut(), None);
+                                    response
+                                })
+                                .end();
                         }
-                        Outcome::Returned(Err(_)) | Outcome::Panicked(_) => true,
-                    };
-                    let sessions = &slot.0.sessions;
-                    if !failed && sessions.is_settled(session) {
-                        return outcome
-                            .map(|mut response| {
-                                mark(response.headers_mut(), None);
-                                response
-                            })
-                            .end();
-                    }
-                    State::Finishing {
-                        finish: sessions.finish(session, failed),
-                        outcome: Some(outcome),
+                        End::Commit(finish) => State::Finishing {
+                            finish,
+                            outcome: Some(outcome),
+                        },
                     }
                 }
                 StateProjection::Finishing { finish, outcome } => {
@@ -276,6 +283,13 @@ where
 }
 
 impl<B, E> Outcome<B, E> {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Returned(Ok(response)) => Some(response.status().as_u16()),
+            Self::Returned(Err(_)) | Self::Panicked(_) => None,
+        }
+    }
+
     fn map(self, change: impl FnOnce(Response<B>) -> Response<B>) -> Self {
         match self {
             Self::Returned(returned) => Self::Returned(returned.map(change)),
@@ -295,53 +309,4 @@ fn unavailable<B: Default>() -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
-}
-
-/// Tells caches that the response depends on the cookie, and that one with a Set-Cookie is for one reader alone (G11).
-fn mark(headers: &mut HeaderMap, set_cookie: Option<HeaderValue>) {
-    let varies = headers
-        .get_all(VARY)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .any(|name| {
-            matches!(name.trim_ascii(), b"*") || name.trim_ascii().eq_ignore_ascii_case(b"cookie")
-        });
-    if !varies {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
-    }
-    if let Some(set_cookie) = set_cookie {
-        headers.append(SET_COOKIE, set_cookie);
-        headers
-            .entry(CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn marked(vary: &'static str, cache_control: Option<&'static str>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(VARY, HeaderValue::from_static(vary));
-        if let Some(value) = cache_control {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
-        }
-        mark(&mut headers, Some(HeaderValue::from_static("a=b")));
-        headers
-    }
-
-    #[test]
-    fn vary_is_added_to_and_never_doubled() {
-        let count = |vary| marked(vary, None).get_all(VARY).iter().count();
-        assert_eq!(count("Accept-Encoding"), 2);
-        assert_eq!(count("accept, COOKIE"), 1);
-        assert_eq!(count("*"), 1);
-    }
-
-    #[test]
-    fn a_handlers_own_cache_control_stays() {
-        assert_eq!(marked("*", None)[CACHE_CONTROL], "no-store");
-        assert_eq!(marked("*", Some("private"))[CACHE_CONTROL], "private");
-    }
 }

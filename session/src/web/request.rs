@@ -1,0 +1,176 @@
+//! The session of one request, for whatever framework: what a middleware, an extractor and the end of a request do.
+//!
+//! An integration puts a [`RequestSession`] where its framework keeps what belongs to a request, hands the Cookie fields to
+//! [`RequestSession::session`] in its extractor, and after the handler does what [`RequestSession::end`] says.
+
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::OnceCell;
+
+use crate::expiry::Expiry;
+use crate::manager::{Finish, Sessions};
+use crate::schema::SessionSchema;
+use crate::session::Session;
+use crate::web::rejection::Rejection;
+
+/// The settings of a framework's middleware.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) sessions: Sessions,
+    pub(crate) commit_on_server_error: bool,
+}
+
+impl Settings {
+    pub(crate) fn expiry(mut self, expiry: Expiry) -> Self {
+        self.sessions = self.sessions.expiry(expiry);
+        self
+    }
+
+    /// The place for a request's session; `outer` is the one that the request has already.
+    ///
+    /// `None`, which is logged, if it has one: the middleware stands twice on the route, and answers 500.
+    pub(crate) fn begin(&self, outer: Option<&RequestSession>) -> Option<RequestSession> {
+        if let Some(outer) = outer {
+            tracing::error!(
+                outer = outer.0.settings.sessions.cookie_name(),
+                inner = self.sessions.cookie_name(),
+                "two session layers on one route, by the names of their cookies; remove one"
+            );
+            return None;
+        }
+        Some(RequestSession(Arc::new(Place {
+            settings: self.clone(),
+            session: OnceCell::new(),
+        })))
+    }
+}
+
+impl From<Sessions> for Settings {
+    fn from(sessions: Sessions) -> Self {
+        Self {
+            sessions,
+            commit_on_server_error: false,
+        }
+    }
+}
+
+/// Where a request keeps its session: empty until somebody asks for it. A clone is the same place.
+#[derive(Clone)]
+pub(crate) struct RequestSession(Arc<Place>);
+
+struct Place {
+    settings: Settings,
+    session: OnceCell<Session>,
+}
+
+/// What is left to do when a handler has ended.
+pub(crate) enum End {
+    /// Nobody asked for the session: the response goes as it is.
+    Untouched,
+    /// The session was read, and there is nothing to write: the response is [`mark`]ed.
+    Settled,
+    /// The response waits for the commit and is [`mark`]ed with the Set-Cookie that it gives. After a commit that failed it
+    /// is an empty 503 instead, marked as well. It is logged already.
+    Commit(Finish),
+}
+
+impl RequestSession {
+    /// The request's session, loaded at the first call. A failed load is tried again at the next.
+    pub(crate) async fn session<'a, S: SessionSchema>(
+        &self,
+        cookie_fields: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Session<S>, Rejection> {
+        let Place { settings, session } = &*self.0;
+        let session = session
+            .get_or_try_init(|| settings.sessions.open_from(cookie_fields))
+            .await
+            .map_err(Rejection::Unavailable)?;
+        S::__check(session.handle()).map_err(Rejection::Mismatch)?;
+        Ok(session.schema())
+    }
+
+    /// Ends the request after a handler that answered with `status`; `None` when it gave no response but panicked or failed.
+    pub(crate) fn end(&self, status: Option<u16>) -> End {
+        let Place { settings, session } = &*self.0;
+        let Some(session) = session.get() else {
+            return End::Untouched;
+        };
+        let failed = match status {
+            Some(500..=599) => !settings.commit_on_server_error,
+            Some(_) => false,
+            None => true,
+        };
+        if !failed && settings.sessions.is_settled(session) {
+            return End::Settled;
+        }
+        End::Commit(settings.sessions.finish(session, failed))
+    }
+}
+
+/// A response's header fields, in whatever type its framework has for them.
+pub(crate) trait Fields {
+    /// The values of every field of that name.
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]>;
+
+    /// Adds a field. Those of the same name stay.
+    fn append(&mut self, name: HeaderName, value: HeaderValue);
+}
+
+impl Fields for HeaderMap {
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        self.get_all(name).into_iter().map(HeaderValue::as_bytes)
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.append(name, value);
+    }
+}
+
+/// Tells caches that the response depends on the cookie, and that one with a Set-Cookie is for one reader alone (G11).
+pub(crate) fn mark(response: &mut impl Fields, set_cookie: Option<HeaderValue>) {
+    let varies = response
+        .values(&VARY)
+        .flat_map(|value| value.split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"));
+    if !varies {
+        response.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+    if let Some(set_cookie) = set_cookie {
+        response.append(SET_COOKIE, set_cookie);
+        if response.values(&CACHE_CONTROL).next().is_none() {
+            response.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(vary: &'static str, cache_control: Option<&'static str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(VARY, HeaderValue::from_static(vary));
+        if let Some(value) = cache_control {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
+        }
+        mark(&mut headers, Some(HeaderValue::from_static("a=b")));
+        headers
+    }
+
+    #[test]
+    fn vary_is_added_to_and_never_doubled() {
+        let count = |vary| marked(vary, None).get_all(VARY).iter().count();
+        assert_eq!(count("Accept-Encoding"), 2);
+        assert_eq!(count("accept, COOKIE"), 1);
+        assert_eq!(count("*"), 1);
+    }
+
+    #[test]
+    fn a_handlers_own_cache_control_stays() {
+        assert_eq!(marked("*", None)[CACHE_CONTROL], "no-store");
+        assert_eq!(marked("*", Some("private"))[CACHE_CONTROL], "private");
+    }
+}
