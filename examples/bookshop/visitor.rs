@@ -42,6 +42,13 @@ pub enum Theme {
 }
 
 impl Theme {
+    /// The theme of that name.
+    pub fn named(name: &str) -> Option<Theme> {
+        [Theme::Light, Theme::Dark]
+            .into_iter()
+            .find(|theme| theme.name() == name)
+    }
+
     /// Its name in forms, in the session and in HTML.
     pub fn name(self) -> &'static str {
         match self {

@@ -156,6 +156,17 @@ fn place_in<'r>(request: &'r Request<'_>) -> Option<&'r RequestSession> {
     request.local_cache(|| settings.begin(None)).as_ref()
 }
 
+/// The cookies of Rocket's local client, as Cookie fields: it hands them over without writing one.
+fn jar_without_field(request: &Request<'_>) -> Vec<String> {
+    if request.headers().contains(COOKIE.as_str()) {
+        return Vec::new();
+    }
+    let cookies = request.cookies().iter();
+    cookies
+        .map(|cookie| cookie.stripped().to_string())
+        .collect()
+}
+
 #[async_trait]
 impl<'r, S: SessionSchema> FromRequest<'r> for Session<S> {
     type Error = Rejection;
@@ -164,6 +175,8 @@ impl<'r, S: SessionSchema> FromRequest<'r> for Session<S> {
         let loaded = match place_in(request) {
             Some(session) => {
                 let fields = request.headers().get(COOKIE.as_str());
+                let jar = jar_without_field(request);
+                let fields = fields.chain(jar.iter().map(String::as_str));
                 session.session(fields.map(str::as_bytes)).await
             }
             None => Err(Rejection::MissingLayer { add: ADD }),

@@ -4,8 +4,6 @@
 //!
 //! ```
 //! # extern crate salvo_core as salvo;
-//! use salvo::http::ReqBody;
-//! use salvo::hyper::Request as HyperRequest;
 //! use salvo::prelude::*;
 //! use session::web::salvo::SessionHoop;
 //! use session::{KeyRing, MemoryStorage, Session, SessionCookie, SessionSchema};
@@ -22,23 +20,29 @@
 //!     format!("visit {}", session.visits())
 //! }
 //!
+//! # use salvo::http::header::{COOKIE, SET_COOKIE};
+//! # use salvo::routing::{FlowCtrl, PathState};
+//! # async fn answer(router: &Router, cookie: &str) -> Response {
+//! #     let (mut request, mut response) = (Request::new(), Response::new());
+//! #     request.headers_mut().insert(COOKIE, cookie.parse().expect("a value"));
+//! #     let mut path = PathState::from_borrowed_path("/");
+//! #     let matched = router.detect(&mut request, &mut path).await.expect("a route");
+//! #     let mut flow = FlowCtrl::new([matched.hoops, vec![matched.goal]].concat());
+//! #     flow.call_next(&mut request, &mut Depot::new(), &mut response).await;
+//! #     response
+//! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let cookie = SessionCookie::new("__Host-session", KeyRing::generate()?);
 //! let router = Router::new()
 //!     .hoop(SessionHoop::new(cookie, MemoryStorage::new()))
 //!     .get(count);
-//! let service = Service::new(router);
-//!
-//! let request = HyperRequest::new(ReqBody::None);
-//! let first = service.handle(request).await;
-//! let set_cookie = first.headers()["set-cookie"].to_str()?;
-//! assert_eq!(first.headers()["vary"], "Cookie");
-//!
-//! let pair = set_cookie.split(';').next().unwrap_or_default();
-//! let request = HyperRequest::get("/").header("cookie", pair).body(ReqBody::None)?;
-//! let second = service.handle(request).await;
-//! assert!(second.headers().contains_key("vary"));
+//! # let first = answer(&router, "").await;
+//! # let set_cookie = first.headers()[SET_COOKIE].to_str()?;
+//! # let mut second = answer(&router, set_cookie.split(';').next().unwrap_or_default()).await;
+//! # assert_eq!(second.headers()["vary"], "Cookie");
+//! # let body = http_body_util::BodyExt::collect(second.take_body()).await?.to_bytes();
+//! # assert_eq!(body, "visit 2");
 //! # Ok(())
 //! # }
 //! ```
