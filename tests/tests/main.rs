@@ -4,6 +4,7 @@ mod allocations;
 mod bookshop;
 mod browser;
 mod files;
+mod frameworks;
 mod guarantees;
 mod manifest;
 mod property;
