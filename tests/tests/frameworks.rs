@@ -1,5 +1,7 @@
 //! The bookshop on every framework: over a socket, the same answers and headers from all.
 
+mod failures;
+mod served;
 mod shop;
 mod visit;
 

@@ -39,6 +39,11 @@ pub(crate) fn get(server: SocketAddr, path: &str, cookie: Option<&str>) -> Respo
     send(server, "GET", path, cookie, "")
 }
 
+/// As [`get`], but for a server that may close the connection without an answer.
+pub(crate) fn try_get(server: SocketAddr, path: &str, cookie: Option<&str>) -> Option<Response> {
+    try_send(server, "GET", path, cookie, "")
+}
+
 /// Sends a form, with `cookie` as its Cookie header.
 pub(crate) fn post(
     server: SocketAddr,
@@ -92,6 +97,16 @@ fn send(
     cookie: Option<&str>,
     form: &str,
 ) -> Response {
+    try_send(server, method, path, cookie, form).expect("the server answers")
+}
+
+fn try_send(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    cookie: Option<&str>,
+    form: &str,
+) -> Option<Response> {
     let cookie = cookie
         .map(|cookie| format!("Cookie: {cookie}\r\n"))
         .unwrap_or_default();
@@ -111,7 +126,7 @@ fn send(
     stream
         .read_to_string(&mut answer)
         .expect("the server answers in UTF-8");
-    parsed(&answer)
+    (!answer.is_empty()).then(|| parsed(&answer))
 }
 
 fn parsed(answer: &str) -> Response {

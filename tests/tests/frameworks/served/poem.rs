@@ -1,0 +1,36 @@
+use std::net::TcpListener;
+
+use poem::http::{StatusCode, Uri};
+use poem::listener::TcpAcceptor;
+use poem::{EndpointExt, Route, Server, get, handler};
+use session::Session;
+use session::web::poem::SessionMiddleware;
+
+use super::{Setup, act};
+
+#[tokio::main(flavor = "current_thread")]
+pub(super) async fn serve(listener: TcpListener, setup: Setup) {
+    let mut routes = Route::new()
+        .at("/untouched", get(untouched))
+        .at("/*", get(any))
+        .boxed();
+    for _ in 0..setup.middlewares {
+        let sessions = SessionMiddleware::from(setup.sessions.clone());
+        let sessions = sessions.commit_on_server_error(setup.commit_on_server_error);
+        routes = routes.with(sessions).map_to_response().boxed();
+    }
+    let acceptor = TcpAcceptor::from_std(listener).expect("a runtime");
+    let server = Server::new_with_acceptor(acceptor);
+    server.run(routes).await.expect("it serves");
+}
+
+#[handler]
+fn untouched() -> &'static str {
+    "nothing"
+}
+
+#[handler]
+fn any(session: Session, uri: &Uri) -> (StatusCode, String) {
+    let (status, text) = act(uri.path(), &session);
+    (StatusCode::from_u16(status).expect("a status"), text)
+}
