@@ -187,6 +187,16 @@ impl Changes {
         self.cleared.is_none() && !self.ages && self.slots.is_empty()
     }
 
+    /// The keys that this request has changed, sorted.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| &*slot.key)
+    }
+
+    /// Whether everything that was there before is gone.
+    pub(crate) fn has_cleared(&self) -> bool {
+        self.cleared.is_some()
+    }
+
     /// Whether this request has changed anything under a key.
     pub(crate) fn touches(&self, key: &str) -> bool {
         self.slot(key).is_some()

@@ -61,6 +61,11 @@ pub enum Error {
     /// [`Sessions::commit`](crate::Sessions::commit).
     #[non_exhaustive]
     Detached,
+    /// The commit calls for a new cookie, and the response's headers have left without it. Nothing was stored.
+    ///
+    /// What calls for one: a session that was never stored, a new id, and every change in the cookie storage. It stays with
+    /// the handle, so later commits fail as well. See [`Session::commit`](crate::Session::commit).
+    HeadersSent,
 }
 
 impl fmt::Display for Error {
@@ -109,6 +114,9 @@ impl fmt::Display for Error {
             Self::Detached => {
                 f.write_str("the session belongs to no `Sessions`; commit it by `Sessions::commit`")
             }
+            Self::HeadersSent => f.write_str(
+                "the commit calls for a new cookie, but the response's headers have left already",
+            ),
         }
     }
 }

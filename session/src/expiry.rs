@@ -50,7 +50,12 @@ impl Expiry {
 
     /// Whether the deadline has moved enough to be written: by a tenth of the idle timeout.
     pub(crate) fn is_worth_writing(&self, stored: u64, deadline: u64) -> bool {
-        stored.abs_diff(deadline) >= (whole_seconds(self.idle) / 10).max(1)
+        stored.abs_diff(deadline) >= self.step()
+    }
+
+    /// How much a deadline moves at least.
+    pub(crate) fn step(&self) -> u64 {
+        (whole_seconds(self.idle) / 10).max(1)
     }
 
     fn end(&self, created_at: u64) -> u64 {

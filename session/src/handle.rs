@@ -34,6 +34,13 @@ pub(crate) struct Core {
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
+impl Drop for Core {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        state.unwrap_or_else(PoisonError::into_inner).report_lost();
+    }
+}
+
 impl Handle {
     /// A session that is not stored yet. Without an id it can be looked at, but not committed.
     pub(crate) fn fresh(id: Result<SessionId, Error>, created_at: u64) -> Self {
@@ -84,6 +91,13 @@ impl Handle {
     /// Binds the session to what opened it. A session has one home for its life.
     pub(crate) fn settle(&self, home: &Arc<Shared>) {
         self.core.home.get_or_init(|| Arc::clone(home));
+    }
+
+    /// Drops all that is not stored, unless a commit is writing it at this moment.
+    pub(crate) fn abandon(&self) {
+        if let Ok(_turn) = self.core.turn.try_lock() {
+            self.state().abandon();
+        }
     }
 
     /// The same session, with that before every key of the fields that are read and written through it.

@@ -14,7 +14,7 @@ use crate::id::{SessionId, StorageKey};
 use crate::record::MAX_RECORD_BYTES;
 use crate::schema::SessionSchema;
 use crate::session::Session;
-use crate::state::CookieUpdate;
+use crate::state::{CookieUpdate, Headers};
 use crate::storage::{BoxStorage, SessionStorage};
 
 /// Commits that met another's change wait for their turn at one of so many locks.
@@ -178,8 +178,10 @@ impl Sessions {
         self.commit(session).await
     }
 
-    /// Whether the end of a request has nothing to do for a session: it was read, and its activity need not be written yet.
-    pub(crate) fn is_settled(&self, session: &Session) -> bool {
+    /// Ends a request that has nothing to write: its session was read, and the activity need not be written yet.
+    ///
+    /// Else `false`, and the request is still to be [finished](Self::finish).
+    pub(crate) fn end_settled(&self, session: &Session) -> bool {
         let handle = session.handle();
         // A commit that is under way in a task of the handler's has yet to leave its cookie.
         let Ok(_turn) = handle.core.turn.try_lock() else {
@@ -187,14 +189,19 @@ impl Sessions {
         };
         let context = &self.shared.context;
         let now = context.now_unix();
-        handle.state().is_settled(context.expiry(), now)
+        let mut state = handle.state();
+        let is_settled = state.is_settled(context.expiry(), now);
+        if is_settled {
+            state.headers = Headers::Sent;
+        }
+        is_settled
     }
 
     /// Ends a request: commits the session, or, after a handler that failed, carries out a destruction alone.
     ///
     /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
     pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
-        let (sessions, session) = (self.clone(), session.clone());
+        let (sessions, session) = (self.clone(), Leaving(session.clone()));
         self.shared
             .storage
             .finish(sessions, session, handler_failed)
@@ -204,11 +211,14 @@ impl Sessions {
     pub(crate) async fn finish_in(
         &self,
         storage: &impl SessionStorage,
-        session: &Session,
+        Leaving(session): &Leaving,
         handler_failed: bool,
     ) -> Finished {
+        let handle = session.handle();
+        // Until the cookie is taken: a commit of a task of the handler's leaves its own before, or finds the headers sent.
+        let _turn = handle.core.turn.lock().await;
         if handler_failed {
-            session.handle().state().abandon();
+            handle.state().abandon();
         }
         let is_idle = handler_failed && !session.is_dirty();
         let mut outcome = if is_idle {
@@ -216,17 +226,28 @@ impl Sessions {
         } else {
             self.shared.save_in(storage, session).await
         };
-        let set_cookie = self
-            .shared
-            .take_set_cookie(session.handle())
-            .unwrap_or_else(|error| {
-                outcome = Err(error);
-                None
-            });
+        let set_cookie = self.shared.take_set_cookie(handle).unwrap_or_else(|error| {
+            outcome = Err(error);
+            None
+        });
+        let mut state = handle.state();
+        state.headers = Headers::Sent;
         if let Err(error) = &outcome {
+            state.give_up();
+            drop(state);
             tracing::error!(error = %Chain(error), "session could not be committed");
         }
         (outcome, set_cookie)
+    }
+
+    /// Says that the response has left, without what a later commit would have it carry.
+    ///
+    /// From then on [`Session::commit`] and [`commit`](Self::commit) store what calls for no new cookie, and fail by
+    /// [`Error::HeadersSent`] where one would be needed; changes that are never committed are logged when the last handle is
+    /// dropped. Call it after the response's own commit when a stream or a task keeps a clone of the session. The framework
+    /// integrations do it by themselves.
+    pub fn headers_sent<S: SessionSchema>(&self, session: &Session<S>) {
+        session.handle().state().headers = Headers::Sent;
     }
 
     /// The name of the session's cookie.
@@ -269,15 +290,24 @@ impl Shared {
 
     /// Lets the storage write the session, and notes what the browser is to be told.
     pub(crate) async fn save(&self, session: &Session) -> Result<(), Error> {
+        let _turn = session.handle().core.turn.lock().await;
         self.save_in(&self.storage, session).await
     }
 
+    /// [`save`](Self::save), for who has the session's turn.
     async fn save_in(&self, storage: &impl SessionStorage, session: &Session) -> Result<(), Error> {
-        let handle = session.handle();
-        let _turn = handle.core.turn.lock().await;
         let update = storage.save(session, &self.context).await?;
+        let mut state = session.handle().state();
+        if state.headers == Headers::Sent {
+            // The cookie of a session that was destroyed opens nothing, and may stay.
+            state.cookie_due = CookieUpdate::Keep;
+            return match update {
+                CookieUpdate::Set { .. } => Err(Error::HeadersSent),
+                CookieUpdate::Keep | CookieUpdate::Remove => Ok(()),
+            };
+        }
         if update != CookieUpdate::Keep {
-            handle.state().cookie_due = update;
+            state.cookie_due = update;
         }
         Ok(())
     }
@@ -291,6 +321,15 @@ impl Shared {
             }
             CookieUpdate::Remove => Ok(Some(self.context.cookie.removal())),
         }
+    }
+}
+
+/// A session whose response is about to leave. However that ends, the browser can be told nothing more afterwards.
+pub(crate) struct Leaving(Session);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.handle().state().headers = Headers::Sent;
     }
 }
 

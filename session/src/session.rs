@@ -171,11 +171,19 @@ impl<S: SessionSchema> Session<S> {
 
     /// Writes what has changed now, instead of after the handler.
     ///
-    /// For streams, web sockets and long handlers. A Set-Cookie that it calls for goes with the response. The commit after
-    /// the handler writes what has changed since, if anything.
+    /// For long handlers: a Set-Cookie that it calls for goes with the response, and the commit after the handler writes what
+    /// has changed since, if anything.
+    ///
+    /// And for what outlives the response, such as a stream, a web socket or a task that has kept a clone. Nothing commits
+    /// for it, and no cookie can be set any more: once the response's headers have left, a commit stores what needs none.
+    /// A [`destroy`](Self::destroy) is carried out in the storage; the browser is left with a cookie that opens nothing.
+    /// What is never committed is lost, and logged as a warning with its keys when the last clone is dropped. See
+    /// [streams and tasks](crate::web#streams-web-sockets-and-tasks).
     ///
     /// # Errors
     ///
+    /// [`Error::HeadersSent`] when the response's headers have left and a new cookie would be needed: for a session that was
+    /// never stored, a new id, and anything but activity in the cookie storage. Nothing is stored then.
     /// [`Error::Storage`] and [`Error::Contended`] when the storage did not take it; then everything is still to be written.
     /// [`Error::Unserializable`], [`Error::TooDeep`] and [`Error::TooLarge`] for a value that cannot be stored;
     /// [`Error::Random`] when an id was needed and could not be generated; [`Error::Detached`] for a session that was made

@@ -32,6 +32,7 @@ pub(crate) struct State {
     pub(crate) fault: Option<Error>,
     /// What commits have left for the response to tell the browser.
     pub(crate) cookie_due: CookieUpdate,
+    pub(crate) headers: Headers,
     /// Keys whose stored value did not fit, each reported once.
     pub(crate) misfits: Vec<String>,
 }
@@ -44,6 +45,14 @@ pub(crate) enum Fate {
     Destroyed,
     /// Another request destroyed it: nothing of this one is stored any more.
     Gone,
+}
+
+/// Whether the browser can still be told of a new cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Headers {
+    Due,
+    /// The response has left, or will never leave.
+    Sent,
 }
 
 /// A session as its storage holds it.
@@ -69,6 +78,8 @@ pub(crate) struct Rotation {
 pub(crate) struct Doomed {
     pub(crate) key: StorageKey,
     pub(crate) version: u64,
+    /// That it was not carried out has been logged.
+    pub(crate) logged: bool,
 }
 
 impl Snapshot {
@@ -125,6 +136,7 @@ pub(crate) struct Snapshot {
     pub(crate) changes: Changes,
     pub(crate) rotation: Option<Rotation>,
     pub(crate) resend: bool,
+    pub(crate) headers_sent: bool,
     life: u32,
 }
 
@@ -144,6 +156,7 @@ impl State {
             life: 0,
             fault: None,
             cookie_due: CookieUpdate::Keep,
+            headers: Headers::Due,
             misfits: Vec::new(),
         }
     }
@@ -195,6 +208,7 @@ impl State {
             self.doomed.push(Doomed {
                 key: stored.key,
                 version: stored.version,
+                logged: false,
             });
         }
         self.fate = Fate::Destroyed;
@@ -248,6 +262,34 @@ impl State {
         }
     }
 
+    /// Drops what the response's own commit could not store, which is logged already.
+    pub(crate) fn give_up(&mut self) {
+        self.abandon();
+        for doomed in &mut self.doomed {
+            doomed.logged = true;
+        }
+    }
+
+    /// Reports what was changed when no response could commit it any more, and never was by hand.
+    pub(crate) fn report_lost(&self) {
+        if self.headers == Headers::Due || self.fate == Fate::Gone {
+            return;
+        }
+        let keys: Vec<&str> = self.changes.touched().collect();
+        let cleared = self.changes.has_cleared();
+        let new_id = self.rotation.is_some();
+        let destroyed = self.doomed.iter().any(|doomed| !doomed.logged);
+        if !keys.is_empty() || cleared || new_id || destroyed {
+            tracing::warn!(
+                ?keys,
+                cleared,
+                new_id,
+                destroyed,
+                "session changes are lost: made after the response, and never committed"
+            );
+        }
+    }
+
     /// What there is to write, if everything can be written.
     pub(crate) fn snapshot(&mut self) -> Result<Snapshot, Error> {
         // A destroyed session that nothing follows needs no id.
@@ -266,6 +308,7 @@ impl State {
             changes: self.changes.clone(),
             rotation: self.rotation.clone(),
             resend: self.resend,
+            headers_sent: self.headers == Headers::Sent,
             life: self.life,
         })
     }
@@ -277,6 +320,7 @@ impl State {
             self.doomed.push(Doomed {
                 key: stored.key,
                 version: stored.version,
+                logged: false,
             });
             self.removal_due = true;
             return;

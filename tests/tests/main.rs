@@ -10,4 +10,6 @@ mod manifest;
 mod property;
 mod secrets;
 mod storages;
+mod streams;
 mod support;
+mod websocket;

@@ -10,7 +10,7 @@ use crate::keys::{KEY_ID_BYTES, NONCE_BYTES, Opened, TAG_BYTES};
 use crate::manager::Context;
 use crate::record::Record;
 use crate::session::Session;
-use crate::state::{CookieUpdate, Fate, Stored};
+use crate::state::{CookieUpdate, Fate, Headers, Stored};
 use crate::storage::session_storage::SessionStorage;
 
 /// Fixes the suite, AES-256-GCM-SIV, and what is sealed. Another suite would be another format, never a choice of the sender's.
@@ -81,6 +81,9 @@ impl SessionStorage for CookieStorage {
         let (now, expiry) = (context.now_unix(), context.expiry());
         let snapshot = {
             let mut state = handle.state();
+            if state.headers == Headers::Sent && !state.doomed.is_empty() {
+                return Err(Error::HeadersSent);
+            }
             state.doomed.clear();
             if std::mem::take(&mut state.removal_due) {
                 state.cookie_due = CookieUpdate::Remove;
@@ -110,6 +113,13 @@ impl SessionStorage for CookieStorage {
         });
         let holds_something = is_stored || record.len() > 0;
         if !holds_something || (snapshot.changes.is_empty() && !moves) {
+            return Ok(CookieUpdate::Keep);
+        }
+        if snapshot.headers_sent && (!snapshot.changes.is_empty() || snapshot.rotation.is_some()) {
+            return Err(Error::HeadersSent);
+        }
+        if snapshot.headers_sent {
+            // The activity alone waits for the next request.
             return Ok(CookieUpdate::Keep);
         }
         let value = seal(context.cookie(), &snapshot.id, &record, expires_at)?;

@@ -105,7 +105,7 @@ pub(super) async fn save<B: Backend>(
         Outcome::Written { stored, id, cookie } => {
             let max_age = stored.expires_at.saturating_sub(context.now_unix());
             let value = match &id {
-                Some(id) if cookie => Some(context.cookie().sign(id)),
+                Some(id) if cookie && !snapshot.headers_sent => Some(context.cookie().sign(id)),
                 _ => None,
             };
             state.written(&snapshot, stored, id);
@@ -146,6 +146,7 @@ async fn destroy<B: Backend>(backend: &B, doomed: Doomed, context: &Context) -> 
     let Doomed {
         mut key,
         mut version,
+        ..
     } = doomed;
     let mark = Record::mark(0, &Ended::Destroyed);
     for attempt in 0..MAX_TRIES {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::manager::{Context, Finish, Sessions};
+use crate::manager::{Context, Finish, Leaving, Sessions};
 use crate::session::Session;
 use crate::state::CookieUpdate;
 use crate::storage::backend::Backend;
@@ -131,7 +131,7 @@ impl BoxStorage {
     pub(crate) fn finish(
         &self,
         sessions: Sessions,
-        session: Session,
+        session: Leaving,
         handler_failed: bool,
     ) -> Finish {
         Arc::clone(&self.0).finish(sessions, session, handler_failed)
@@ -160,7 +160,7 @@ trait DynStorage: Send + Sync {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<CookieUpdate, Error>>;
 
-    fn finish(self: Arc<Self>, sessions: Sessions, session: Session, failed: bool) -> Finish;
+    fn finish(self: Arc<Self>, sessions: Sessions, session: Leaving, failed: bool) -> Finish;
 }
 
 impl<T: SessionStorage> DynStorage for T {
@@ -180,7 +180,7 @@ impl<T: SessionStorage> DynStorage for T {
         Box::pin(SessionStorage::save(self, session, context))
     }
 
-    fn finish(self: Arc<Self>, sessions: Sessions, session: Session, failed: bool) -> Finish {
+    fn finish(self: Arc<Self>, sessions: Sessions, session: Leaving, failed: bool) -> Finish {
         Box::pin(async move { sessions.finish_in(&*self, &session, failed).await })
     }
 }

@@ -1,9 +1,11 @@
 //! The session of one request, for whatever framework: what a middleware, an extractor and the end of a request do.
 //!
-//! An integration puts a [`RequestSession`] where its framework keeps what belongs to a request, hands the Cookie fields to
-//! [`RequestSession::session`] in its extractor, and after the handler does what [`RequestSession::end`] says.
+//! An integration's middleware [begins](Settings::begin) an [`Exchange`], puts its [`RequestSession`] where the framework
+//! keeps what belongs to a request, and after the handler does what [`Exchange::end`] says. Its extractor hands the Cookie
+//! fields to [`RequestSession::session`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -28,10 +30,10 @@ impl Settings {
         self
     }
 
-    /// The place for a request's session; `outer` is the one that the request has already.
+    /// Begins with a request; `outer` is the place for a session that it has already.
     ///
     /// `None`, which is logged, if it has one: the middleware stands twice on the route, and answers 500.
-    pub(crate) fn begin(&self, outer: Option<&RequestSession>) -> Option<RequestSession> {
+    pub(crate) fn begin(&self, outer: Option<&RequestSession>) -> Option<Exchange> {
         if let Some(outer) = outer {
             tracing::error!(
                 outer = outer.0.settings.sessions.cookie_name(),
@@ -40,10 +42,15 @@ impl Settings {
             );
             return None;
         }
-        Some(RequestSession(Arc::new(Place {
+        let place = Place {
             settings: self.clone(),
             session: OnceCell::new(),
-        })))
+            is_closed: AtomicBool::new(false),
+        };
+        Some(Exchange {
+            request: RequestSession(Arc::new(place)),
+            has_ended: false,
+        })
     }
 }
 
@@ -63,6 +70,15 @@ pub(crate) struct RequestSession(Arc<Place>);
 struct Place {
     settings: Settings,
     session: OnceCell<Session>,
+    /// The response has left, or will never leave, and nobody had asked for the session.
+    is_closed: AtomicBool,
+}
+
+/// A request and its response, as the middleware sees them. Dropped without an [`end`](Self::end), as by a client that goes
+/// away, it commits nothing.
+pub(crate) struct Exchange {
+    request: RequestSession,
+    has_ended: bool,
 }
 
 /// What is left to do when a handler has ended.
@@ -82,19 +98,45 @@ impl RequestSession {
         &self,
         cookie_fields: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Session<S>, Rejection> {
-        let Place { settings, session } = &*self.0;
+        let Place {
+            settings,
+            session,
+            is_closed,
+        } = &*self.0;
         let session = session
             .get_or_try_init(|| settings.sessions.open_from(cookie_fields))
             .await
             .map_err(Rejection::Unavailable)?;
+        // For a task that outlives its request. Also when it asks just as that ends: one of the two sees the other.
+        if is_closed.fetch_or(false, Ordering::AcqRel) {
+            settings.sessions.headers_sent(session);
+        }
         S::__check(session.handle()).map_err(Rejection::Mismatch)?;
         Ok(session.schema())
     }
 
+    fn close(&self) -> Option<&Session> {
+        self.0.is_closed.swap(true, Ordering::AcqRel);
+        let session = self.0.session.get()?;
+        self.0.settings.sessions.headers_sent(session);
+        Some(session)
+    }
+}
+
+impl Exchange {
+    /// What the extractor finds the session by.
+    pub(crate) fn session(&self) -> RequestSession {
+        self.request.clone()
+    }
+
     /// Ends the request after a handler that answered with `status`; `None` when it gave no response but panicked or failed.
-    pub(crate) fn end(&self, status: Option<u16>) -> End {
-        let Place { settings, session } = &*self.0;
+    pub(crate) fn end(&mut self, status: Option<u16>) -> End {
+        self.has_ended = true;
+        let Place {
+            settings, session, ..
+        } = &*self.request.0;
         let Some(session) = session.get() else {
+            self.request.close();
             return End::Untouched;
         };
         let failed = match status {
@@ -102,10 +144,21 @@ impl RequestSession {
             Some(_) => false,
             None => true,
         };
-        if !failed && settings.sessions.is_settled(session) {
+        if !failed && settings.sessions.end_settled(session) {
             return End::Settled;
         }
         End::Commit(settings.sessions.finish(session, failed))
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        if let Some(session) = self.request.close() {
+            session.handle().abandon();
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::storage::SessionStorage;
 use crate::web::rejection::Rejection;
-use crate::web::request::{End, RequestSession, Settings, mark};
+use crate::web::request::{End, Exchange, RequestSession, Settings, mark};
 
 /// Gives every request its session, and commits it after the handler.
 ///
@@ -125,10 +125,10 @@ where
         let outer = request.extensions().get::<RequestSession>();
         let state = match self.layer.settings.begin(outer) {
             None => State::Refused,
-            Some(session) => {
-                request.extensions_mut().insert(session.clone());
+            Some(exchange) => {
+                request.extensions_mut().insert(exchange.session());
                 let handler = self.inner.call(request);
-                State::Handling { handler, session }
+                State::Handling { handler, exchange }
             }
         };
         ResponseFuture { state }
@@ -202,7 +202,7 @@ pin_project! {
         Handling {
             #[pin]
             handler: F,
-            session: RequestSession,
+            exchange: Exchange,
         },
         Finishing {
             finish: Finish,
@@ -229,7 +229,7 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                StateProjection::Handling { handler, session } => {
+                StateProjection::Handling { handler, exchange } => {
                     // A panic goes on once what the handler destroyed is destroyed (G5). What it leaves of the session
                     // behind is dropped, so nothing half-changed is looked at.
                     let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(context)));
@@ -237,7 +237,7 @@ where
                         Ok(polled) => Outcome::Returned(ready!(polled)),
                         Err(panic) => Outcome::Panicked(panic),
                     };
-                    match session.end(outcome.status()) {
+                    match exchange.end(outcome.status()) {
                         End::Untouched => return outcome.end(),
                         End::Settled => {
                             return outcome

@@ -34,6 +34,7 @@ macro_rules! in_the_cookie {
     };
 }
 
+mod after_response;
 mod app;
 mod overtake;
 mod stage;

@@ -128,6 +128,11 @@ impl Stage {
         }
     }
 
+    /// Whether sessions are kept on the server.
+    pub(super) fn keeps_records(&self) -> bool {
+        !matches!(self.place, Place::Cookie)
+    }
+
     /// Everything in the storage's folder, names and contents, as bytes.
     pub(super) fn bytes_at_rest(&self) -> Vec<u8> {
         let Place::Files(folder) = &self.place else {

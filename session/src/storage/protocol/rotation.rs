@@ -20,6 +20,7 @@ impl<B: Backend> Writer<'_, B> {
         seen: &Stored,
         rotation: &Rotation,
     ) -> Result<Outcome, Error> {
+        self.check_cookie()?;
         let new_id = &self.snapshot.id;
         let new_key = new_id.storage_key();
         let old_key = rotation.old_id.storage_key();

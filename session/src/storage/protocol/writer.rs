@@ -53,6 +53,7 @@ impl<B: Backend> Writer<'_, B> {
         if record.len() == 0 {
             return Ok(Outcome::Nothing);
         }
+        self.check_cookie()?;
         let expires_at = self.deadline(&record);
         let key = id.storage_key();
         let version = self.write_unseen(&key, &record, None, expires_at).await?;
@@ -71,16 +72,12 @@ impl<B: Backend> Writer<'_, B> {
 
     /// Writes a session's activity, once per tenth of the idle timeout, and renews its cookie.
     pub(super) async fn touch(&self, seen: &Stored) -> Result<Outcome, Error> {
-        let deadline = self.deadline(&seen.record);
-        let moves = self
-            .context
-            .expiry()
-            .is_worth_writing(seen.expires_at, deadline);
-        if !moves && !self.snapshot.resend {
+        let moved = self.moved_deadline(seen);
+        if moved.is_none() && !self.snapshot.resend {
             return Ok(Outcome::Nothing);
         }
         // Also when it is for the cookie alone: a storage that remembers readings looks again after a touch.
-        let expires_at = if moves { deadline } else { seen.expires_at };
+        let expires_at = moved.unwrap_or(seen.expires_at);
         if self.backend.touch(&seen.key, from_unix(expires_at)).await? == Touched::Gone {
             return Ok(Outcome::Gone);
         }
@@ -124,19 +121,15 @@ impl<B: Backend> Writer<'_, B> {
             let Found { stored: fresh, id } = found;
             let record = self.apply(&self.snapshot.changes, &fresh.record, &seen.record)?;
             // The deadline and the cookie's age move together, so a write within a tenth of the idle timeout moves neither.
-            let deadline = self.deadline(&record);
-            let moves = self
-                .context
-                .expiry()
-                .is_worth_writing(fresh.expires_at, deadline);
-            let expires_at = if moves { deadline } else { fresh.expires_at };
+            let moved = self.moved_deadline(&fresh);
+            let expires_at = moved.unwrap_or(fresh.expires_at);
             let update =
                 self.backend
                     .update(&fresh.key, &record, fresh.version, from_unix(expires_at));
             match update.await.map_err(|error| refused(error, &record))? {
                 Updated::Done { version } => {
                     let has_moved_on = id.as_ref().is_some_and(|id| *id != self.snapshot.id);
-                    let cookie = moves || self.snapshot.resend || has_moved_on;
+                    let cookie = moved.is_some() || self.snapshot.resend || has_moved_on;
                     let stored = Stored {
                         key: fresh.key,
                         record,
@@ -200,6 +193,29 @@ impl<B: Backend> Writer<'_, B> {
         let context = self.context;
         let limit = context.max_record_bytes();
         changes.apply(fresh, Some(seen), limit, context.now_unix())
+    }
+
+    /// Whether the browser can still be given a cookie.
+    pub(super) fn check_cookie(&self) -> Result<(), Error> {
+        if self.snapshot.headers_sent {
+            return Err(Error::HeadersSent);
+        }
+        Ok(())
+    }
+
+    /// When a session that is used now expires, if that has moved enough to be written.
+    fn moved_deadline(&self, stored: &Stored) -> Option<u64> {
+        let expiry = self.context.expiry();
+        let mut deadline = self.deadline(&stored.record);
+        if self.snapshot.headers_sent {
+            // Short of what the next request would write: it still moves the deadline, and renews the cookie with it. Else
+            // a busy socket would keep a session alive whose cookie runs out.
+            deadline = deadline
+                .saturating_sub(expiry.step())
+                .max(stored.expires_at);
+        }
+        let is_worth_it = expiry.is_worth_writing(stored.expires_at, deadline);
+        is_worth_it.then_some(deadline)
     }
 
     pub(super) fn deadline(&self, record: &Record) -> u64 {
