@@ -153,19 +153,13 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let session = {
-            let mut extensions = request.extensions_mut();
-            let session = self.settings.begin(extensions.get());
-            if let Some(session) = &session {
-                extensions.insert(session.clone());
-            }
-            session
-        };
-        let Some(session) = session else {
+        let exchange = self.settings.begin(request.extensions().get());
+        let Some(mut exchange) = exchange else {
             let refusal = empty(StatusCode::INTERNAL_SERVER_ERROR);
             let refusal = request.into_response(refusal).map_into_right_body();
             return Box::pin(ready(Ok(refusal)));
         };
+        request.extensions_mut().insert(exchange.session());
         let handler = self.inner.call(request);
         Box::pin(async move {
             let handled = caught(handler).await;
@@ -174,7 +168,7 @@ where
                 Ok(Err(error)) => Some(error.as_response_error().status_code()),
                 Err(_) => None,
             };
-            let (committed, set_cookie) = match session.end(status.map(|status| status.as_u16())) {
+            let (committed, set_cookie) = match exchange.end(status.map(|status| status.as_u16())) {
                 End::Untouched => {
                     let returned = handled.unwrap_or_else(|panic| resume_unwind(panic));
                     return returned.map(ServiceResponse::map_into_left_body);

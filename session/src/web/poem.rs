@@ -132,10 +132,10 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let outer = request.extensions().get::<RequestSession>();
-        let Some(session) = self.settings.begin(outer) else {
+        let Some(mut exchange) = self.settings.begin(outer) else {
             return Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         };
-        request.extensions_mut().insert(session.clone());
+        request.extensions_mut().insert(exchange.session());
         let handled = caught(async {
             let returned = self.inner.call(request).await;
             returned.map(IntoResponse::into_response)
@@ -146,7 +146,7 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
             Ok(Err(error)) => Some(error.status()),
             Err(_) => None,
         };
-        let (committed, set_cookie) = match session.end(status.map(|status| status.as_u16())) {
+        let (committed, set_cookie) = match exchange.end(status.map(|status| status.as_u16())) {
             End::Untouched => return handled.unwrap_or_else(|panic| resume_unwind(panic)),
             End::Settled => (Ok(()), None),
             End::Commit(finish) => finish.await,

@@ -47,6 +47,8 @@
 //! - Rocket runs a handler to its end when the client has gone away meanwhile, and so its session is committed.
 //! - Attach it after fairings that change a response's status: what they make a 5xx is not committed then.
 
+use std::sync::{Mutex, PoisonError};
+
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 use rocket::fairing::{self, Fairing, Info, Kind};
@@ -61,7 +63,7 @@ use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::storage::SessionStorage;
 use crate::web::rejection::Rejection;
-use crate::web::request::{End, Fields, RequestSession, Settings, mark};
+use crate::web::request::{End, Exchange, Fields, RequestSession, Settings, mark};
 
 const ADD: &str = "`.attach(SessionFairing::new(cookie, storage))` to its `Rocket`";
 
@@ -132,10 +134,10 @@ impl Fairing for SessionFairing {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let Some(session) = place_in(request) else {
+        let Some(mut exchange) = kept_in(request).and_then(Kept::take_exchange) else {
             return;
         };
-        match session.end(Some(response.status().code)) {
+        match exchange.end(Some(response.status().code)) {
             End::Untouched => {}
             End::Settled => mark(response, None),
             End::Commit(finish) => {
@@ -150,10 +152,31 @@ impl Fairing for SessionFairing {
     }
 }
 
-/// The place of the request's session, if its Rocket has a [`SessionFairing`].
-fn place_in<'r>(request: &'r Request<'_>) -> Option<&'r RequestSession> {
+/// What a request keeps of its session, which Rocket lends to everybody and drops with the request.
+struct Kept {
+    session: RequestSession,
+    exchange: Mutex<Option<Exchange>>,
+}
+
+impl Kept {
+    fn of(exchange: Exchange) -> Self {
+        Self {
+            session: exchange.session(),
+            exchange: Mutex::new(Some(exchange)),
+        }
+    }
+
+    fn take_exchange(&self) -> Option<Exchange> {
+        let exchange = self.exchange.lock();
+        exchange.unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What the request keeps, begun now if it is not yet, when its Rocket has a [`SessionFairing`].
+fn kept_in<'r>(request: &'r Request<'_>) -> Option<&'r Kept> {
     let settings = request.rocket().state::<Settings>()?;
-    request.local_cache(|| settings.begin(None)).as_ref()
+    let kept = request.local_cache(|| settings.begin(None).map(Kept::of));
+    kept.as_ref()
 }
 
 /// The cookies of Rocket's local client, as Cookie fields: it hands them over without writing one.
@@ -172,8 +195,8 @@ impl<'r, S: SessionSchema> FromRequest<'r> for Session<S> {
     type Error = Rejection;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Rejection> {
-        let loaded = match place_in(request) {
-            Some(session) => {
+        let loaded = match kept_in(request) {
+            Some(Kept { session, .. }) => {
                 let fields = request.headers().get(COOKIE.as_str());
                 let jar = jar_without_field(request);
                 let fields = fields.chain(jar.iter().map(String::as_str));

@@ -126,18 +126,18 @@ impl Handler for SessionHoop {
         flow: &mut FlowCtrl,
     ) {
         let outer = depot.get_typed::<RequestSession>().ok();
-        let Some(session) = self.settings.begin(outer) else {
+        let Some(mut exchange) = self.settings.begin(outer) else {
             response.status_code(StatusCode::INTERNAL_SERVER_ERROR);
             flow.skip_rest();
             return;
         };
-        depot.insert_typed(session.clone());
+        depot.insert_typed(exchange.session());
         let handled = caught(flow.call_next(request, depot, response)).await;
         // No status yet is that of a handler which went well.
         let status = handled
             .is_ok()
             .then(|| response.status_code.unwrap_or_default().as_u16());
-        match session.end(status) {
+        match exchange.end(status) {
             End::Untouched => {}
             End::Settled => mark(response.headers_mut(), None),
             End::Commit(finish) => {

@@ -34,6 +34,7 @@ macro_rules! on_every_framework {
 on_every_framework! {
     untouched_request_makes_no_storage_call,
     failed_handler_stores_nothing,
+    frameworks_error_is_the_response_that_it_becomes,
     handler_that_panics_stores_nothing,
     destruction_is_carried_out_whatever_the_response,
     commit_that_fails_is_a_503,
@@ -65,6 +66,26 @@ fn failed_handler_stores_nothing(framework: Framework) {
 
     let stranger = http::get(stage.address, "/set-and-fail", None);
     assert_eq!(stranger.header("set-cookie"), None);
+}
+
+fn frameworks_error_is_the_response_that_it_becomes(framework: Framework) {
+    let stage = Stage::of(framework);
+    let mut visitor = stage.visitor_with_a_session();
+    let answer = visitor.get("/set-and-give-up");
+    assert_eq!(answer.status, 502);
+    assert_eq!(answer.all("vary"), ["Cookie"]);
+    stage.saw_loads_alone();
+
+    let answer = visitor.get("/set-and-refuse");
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.all("vary"), ["Cookie"]);
+    assert_eq!(visitor.get("/show").body, r#"{"key":"other"}"#);
+
+    let stranger = http::get(stage.address, "/set-and-refuse", None);
+    assert_eq!(stranger.status, 403);
+    assert_eq!(stranger.header("cache-control"), Some("no-store"));
+    let show = http::get(stage.address, "/show", stranger.cookie());
+    assert_eq!(show.body, r#"{"key":"other"}"#);
 }
 
 fn handler_that_panics_stores_nothing(framework: Framework) {

@@ -58,6 +58,11 @@ fn on_a_thread(serve: impl FnOnce(TcpListener) + Send + 'static) -> Result<Socke
     Ok(address)
 }
 
+/// The statuses that an application answers not by a response, but by an error of its framework.
+fn is_error(status: u16) -> bool {
+    matches!(status, 403 | 502)
+}
+
 /// Does what the path says, and gives the response's status and text.
 fn act(path: &str, session: &Session) -> (u16, String) {
     match path {
@@ -70,6 +75,14 @@ fn act(path: &str, session: &Session) -> (u16, String) {
         "/set-and-panic" => {
             session.set("key", "other");
             panic!("on purpose");
+        }
+        "/set-and-refuse" => {
+            session.set("key", "other");
+            return (403, "not for you".to_owned());
+        }
+        "/set-and-give-up" => {
+            session.set("key", "other");
+            return (502, "it went wrong".to_owned());
         }
         "/destroy-and-fail" => {
             session.destroy();

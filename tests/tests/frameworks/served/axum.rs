@@ -5,7 +5,7 @@ use axum::routing::get;
 use http::{StatusCode, Uri};
 use session::{Session, SessionLayer};
 
-use super::{Setup, act};
+use super::{Setup, act, is_error};
 
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn serve(listener: TcpListener, setup: Setup) {
@@ -20,7 +20,14 @@ pub(super) async fn serve(listener: TcpListener, setup: Setup) {
     axum::serve(listener, routes).await.expect("it serves");
 }
 
-async fn any(session: Session, uri: Uri) -> (StatusCode, String) {
+type Answer = (StatusCode, String);
+
+async fn any(session: Session, uri: Uri) -> Result<Answer, Answer> {
     let (status, text) = act(uri.path(), &session);
-    (StatusCode::from_u16(status).expect("a status"), text)
+    let answer = (StatusCode::from_u16(status).expect("a status"), text);
+    if is_error(status) {
+        Err(answer)
+    } else {
+        Ok(answer)
+    }
 }

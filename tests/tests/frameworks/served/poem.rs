@@ -2,11 +2,11 @@ use std::net::TcpListener;
 
 use poem::http::{StatusCode, Uri};
 use poem::listener::TcpAcceptor;
-use poem::{EndpointExt, Route, Server, get, handler};
+use poem::{EndpointExt, Error, Route, Server, get, handler};
 use session::Session;
 use session::web::poem::SessionMiddleware;
 
-use super::{Setup, act};
+use super::{Setup, act, is_error};
 
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn serve(listener: TcpListener, setup: Setup) {
@@ -30,7 +30,12 @@ fn untouched() -> &'static str {
 }
 
 #[handler]
-fn any(session: Session, uri: &Uri) -> (StatusCode, String) {
-    let (status, text) = act(uri.path(), &session);
-    (StatusCode::from_u16(status).expect("a status"), text)
+fn any(session: Session, uri: &Uri) -> poem::Result<(StatusCode, String)> {
+    let (code, text) = act(uri.path(), &session);
+    let status = StatusCode::from_u16(code).expect("a status");
+    if is_error(code) {
+        Err(Error::from_string(text, status))
+    } else {
+        Ok((status, text))
+    }
 }

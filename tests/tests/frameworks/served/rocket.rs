@@ -9,7 +9,7 @@ use rocket::{Config, get, routes};
 use session::Session;
 use session::web::rocket::SessionFairing;
 
-use super::{Setup, act};
+use super::{Setup, act, is_error};
 
 /// Says where it listens, or why it does not.
 pub(super) fn serve(setup: Setup, listening: &Sender<Result<SocketAddr, String>>) {
@@ -47,7 +47,12 @@ fn untouched() -> &'static str {
 }
 
 #[get("/<_>")]
-fn any(session: Session, uri: &Origin<'_>) -> (Status, String) {
-    let (status, text) = act(uri.path().as_str(), &session);
-    (Status::new(status), text)
+fn any(session: Session, uri: &Origin<'_>) -> Result<(Status, String), Status> {
+    let (code, text) = act(uri.path().as_str(), &session);
+    let status = Status::new(code);
+    if is_error(code) {
+        Err(status)
+    } else {
+        Ok((status, text))
+    }
 }

@@ -5,7 +5,7 @@ use salvo_core::prelude::*;
 use session::Session;
 use session::web::salvo::SessionHoop;
 
-use super::{Setup, act};
+use super::{Setup, act, is_error};
 
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn serve(listener: TcpListener, setup: Setup) {
@@ -27,8 +27,17 @@ async fn untouched() -> &'static str {
 }
 
 #[handler]
-async fn any(session: Session, request: &mut Request, response: &mut Response) {
-    let (status, text) = act(request.uri().path(), &session);
-    response.status_code(StatusCode::from_u16(status).expect("a status"));
+async fn any(
+    session: Session,
+    request: &mut Request,
+    response: &mut Response,
+) -> Result<(), StatusError> {
+    let (code, text) = act(request.uri().path(), &session);
+    let status = StatusCode::from_u16(code).expect("a status");
+    if is_error(code) {
+        return Err(StatusError::from_code(status).expect("an error's status"));
+    }
+    response.status_code(status);
     response.render(text);
+    Ok(())
 }
