@@ -103,6 +103,8 @@ pub use self::storage::RedisStorage;
 #[cfg(feature = "sqlite")]
 pub use self::storage::SqliteStorage;
 pub use self::storage::{Backend, SessionStorage};
+#[cfg(feature = "actix-web")]
+pub use self::web::actix_web::SessionMiddleware;
 #[cfg(feature = "tower")]
 pub use self::web::{SessionLayer, SessionService};
 #[cfg(feature = "derive")]

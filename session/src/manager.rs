@@ -23,7 +23,7 @@ const TURNS: usize = 64;
 /// The life of a session in a request, for whatever framework: open, commit, destroy.
 ///
 /// A web integration such as [`SessionLayer`](crate::SessionLayer) does nothing but call it. By hand it takes the place of
-/// get-session, commit-session and destroy-session functions. Cheap to clone.
+/// get-session, commit-session and destroy-session functions: see [by hand](crate::web#by-hand). Cheap to clone.
 ///
 /// # Default
 ///
@@ -179,6 +179,30 @@ impl Sessions {
     ) -> Result<Option<HeaderValue>, Error> {
         session.destroy();
         self.commit(session).await
+    }
+
+    /// Ends a request whose handler has failed: drops what is not stored, and carries out a destruction alone.
+    ///
+    /// Gives the Set-Cookie field that the response is to carry, if any: the removal of what was destroyed, and what an
+    /// earlier [`Session::commit`] of the handler's calls for.
+    ///
+    /// # Errors
+    ///
+    /// As [`destroy`](Self::destroy).
+    pub async fn abandon<S: SessionSchema>(
+        &self,
+        session: &Session<S>,
+    ) -> Result<Option<HeaderValue>, Error> {
+        let handle = session.handle();
+        handle.settle(&self.shared);
+        let _turn = handle.core.turn.lock().await;
+        handle.state().abandon();
+        if session.is_dirty() {
+            self.shared
+                .save_in(&self.shared.storage, &session.untyped())
+                .await?;
+        }
+        self.shared.take_set_cookie(handle)
     }
 
     /// Ends a request that has nothing to write: its session was read, and the activity need not be written yet.

@@ -29,8 +29,9 @@ use crate::web::request::{End, Exchange, RequestSession, Settings, mark};
 /// - A commit that fails turns the response into an empty 503, since what the handler promised would be false; the
 ///   cause is logged.
 ///
-/// Put it outside of whatever uses the session and inside of layers that change the response as a whole, such as compression.
-/// Two of them on one route are an error: the inner one answers 500 and logs which cookie to remove.
+/// Put it outside of whatever uses the session and inside of tracing, catch-panic, time limits and CORS: see
+/// [the order of layers](crate::web#order-of-layers). Two of them on one route are an error: the inner one answers 500 and
+/// logs the names of both cookies.
 ///
 /// # Example
 ///

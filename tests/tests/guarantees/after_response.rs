@@ -34,6 +34,7 @@ on_backends!(
     what_is_never_committed_is_reported_once_by_its_keys,
     what_was_dropped_on_purpose_is_not_reported,
     by_hand_the_caller_says_when_the_headers_have_left,
+    by_hand_a_failed_request_stores_nothing_but_a_log_out,
 );
 in_the_cookie!(
     every_change_in_the_cookie_is_refused,
@@ -42,6 +43,7 @@ in_the_cookie!(
     what_is_never_committed_is_reported_once_by_its_keys,
     what_was_dropped_on_purpose_is_not_reported,
     by_hand_the_caller_says_when_the_headers_have_left,
+    by_hand_a_failed_request_stores_nothing_but_a_log_out,
 );
 
 /// Keeps the sessions of requests.
@@ -193,6 +195,7 @@ async fn a_session_that_another_request_has_ended_is_gone(stage: Stage) {
     act(&session, "set-key");
     session.commit().await.unwrap();
     assert!(session.is_destroyed());
+    act(&session, "set-key");
     drop(session);
     assert_eq!(client.peek("/show").await.ok(), "{}");
     assert_eq!(log.lines("WARN"), 0, "{}", log.text());
@@ -390,6 +393,25 @@ async fn by_hand_the_caller_says_when_the_headers_have_left(stage: Stage) {
     } else {
         assert!(matches!(destroyed, Err(Error::HeadersSent)));
     }
+}
+
+async fn by_hand_a_failed_request_stores_nothing_but_a_log_out(stage: Stage) {
+    let (client, _) = visit(&stage).await;
+    let sessions = stage.sessions();
+    for what in ["set-key", "login", "look"] {
+        let session = sessions.open(client.cookie()).await.unwrap();
+        act(&session, what);
+        assert_eq!(sessions.abandon(&session).await.unwrap(), None);
+        assert_eq!(client.peek("/show").await.ok(), r#"{"first":"first"}"#);
+    }
+    let session = sessions.open(client.cookie()).await.unwrap();
+    act(&session, "goodbye");
+    let removal = sessions.abandon(&session).await.unwrap().unwrap();
+    assert!(removal.to_str().unwrap().contains("Max-Age=0"));
+    if stage.keeps_records() {
+        assert_eq!(client.peek("/show").await.ok(), "{}");
+    }
+    assert_eq!(stage.records(), 0);
 }
 
 async fn every_change_in_the_cookie_is_refused(stage: Stage) {

@@ -2,11 +2,13 @@
 
 use axum::Router;
 use http::StatusCode;
+use session::testing::Calls;
 use session::{KeyRing, SessionCookie, SessionLayer};
 
 use super::app;
-use super::stage::Stage;
+use super::stage::{COOKIE, Stage};
 use crate::support::client::Client;
+use crate::support::log::Log;
 
 #[tokio::test]
 async fn a_missing_layer_is_a_500_whose_body_says_which_line_to_add() {
@@ -36,6 +38,34 @@ async fn two_layers_on_one_route_are_a_500_and_store_nothing() {
         answer.sets_no_cookie();
     }
     assert_eq!(stage.records(), 0);
+}
+
+/// Also where no handler asks for a session: which of the two it would get is not left to chance.
+#[tokio::test]
+async fn a_layer_on_a_nested_router_inside_another_is_refused_by_name() {
+    let stage = Stage::memory();
+    let inner = || SessionCookie::new("inner", KeyRing::generate().unwrap());
+    let twice = |inner: SessionLayer| {
+        let nested = app::routes().layer(inner);
+        stage.client(app::routes().nest("/nested", nested))
+    };
+    // Another layer, and the same one once more.
+    for (client, name) in [
+        (twice(stage.sessions_under(inner()).into()), "inner"),
+        (twice(stage.layer()), COOKIE),
+    ] {
+        for path in ["/nested/untouched", "/nested/show", "/nested/do/set-key"] {
+            let log = Log::start();
+            let answer = client.peek(path).await;
+            assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+            answer.sets_no_cookie();
+            let told = format!(r#"outer="{COOKIE}" inner="{name}""#);
+            assert!(log.text().contains(&told), "{}", log.text());
+        }
+        assert_eq!(client.peek("/untouched").await.ok(), "nothing");
+        assert_eq!(client.peek("/show").await.ok(), "{}");
+    }
+    assert_eq!((stage.calls(), stage.records()), (Calls::default(), 0));
 }
 
 #[tokio::test]

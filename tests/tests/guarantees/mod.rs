@@ -52,4 +52,5 @@ mod g7_expiry;
 mod g8_secret_ids;
 mod g9_cookies;
 mod misuse;
+mod stacks;
 mod typed;
