@@ -9,7 +9,7 @@
 //! - `PORT`: the port on 127.0.0.1, by default 3000. With 0 the system picks a free one.
 //!
 //! These are its routes, for axum. What its pages show and what its forms do is in the library beside this file:
-//! whoever reads a session there, or writes to one, needs no framework for it.
+//! whoever reads a session there, or writes to one, needs no framework for it. `tests.rs` tries them without a server.
 
 use std::process::ExitCode;
 
@@ -136,3 +136,6 @@ async fn method_not_allowed() -> impl IntoResponse {
         Html(html::method_not_allowed()),
     )
 }
+
+#[cfg(test)]
+mod tests;
