@@ -44,8 +44,8 @@ async fn open_the_shop() -> Result<(), String> {
     let server = server
         .listen(listener)
         .map_err(|error| program::stopped(&error))?;
-    let served = server.shutdown_signal(closing_time).run().await;
-    served.map_err(|error| program::stopped(&error))
+    let end = server.shutdown_signal(closing_time).run().await;
+    end.map_err(|error| program::stopped(&error))
 }
 
 fn routes(config: &mut ServiceConfig) {

@@ -1,5 +1,10 @@
 //! The bookshop on poem. `cargo run --bin bookshop-poem`; the variables are those of `bookshop`.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "an extractor is taken by value"
+)]
+
 use std::process::ExitCode;
 
 use bookshop::account::{self, LoginForm};

@@ -1,5 +1,7 @@
 //! The bookshop on Rocket. `cargo run --bin bookshop-rocket`; the variables are those of `bookshop`.
 
+#![allow(clippy::needless_pass_by_value, reason = "a guard is taken by value")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 

@@ -87,7 +87,7 @@ struct AllBooks(Shelf);
 
 #[handler]
 impl AllBooks {
-    async fn handle(&self, session: Session<Visitor>) -> Page {
+    fn handle(&self, session: Session<Visitor>) -> Page {
         Text::Html(books::page(&session, &self.0))
     }
 }

@@ -65,11 +65,11 @@ fn every_answer_is_that_of_axum(shop: &Shop) {
 
 fn what_a_visitor_does_is_remembered(shop: &Shop) {
     let mut visitor = shop.visitor();
-    leads(visitor.post("/set-theme", &[("theme", "dark")]), "/");
+    leads(&visitor.post("/set-theme", &[("theme", "dark")]), "/");
     assert!(visitor.get("/").body.contains(r#"data-theme="dark""#));
 
-    leads(visitor.post("/cart/add", &[("title", "Emma")]), "/cart");
-    leads(visitor.post("/cart/add", &[("title", "Emma")]), "/cart");
+    leads(&visitor.post("/cart/add", &[("title", "Emma")]), "/cart");
+    leads(&visitor.post("/cart/add", &[("title", "Emma")]), "/cart");
     let cart = visitor.get("/cart").body;
     assert!(cart.contains("“Emma” is in your cart."), "{cart}");
     let cart = visitor.get("/cart").body;
@@ -85,7 +85,7 @@ fn login_gives_another_id_and_logout_ends_the_session(shop: &Shop) {
     visitor.post("/cart/add", &[("title", "Emma")]);
     let before = visitor.cookie.clone();
     let ada = [("name", "Ada"), ("password", "secret")];
-    leads(visitor.post("/login", &ada), "/");
+    leads(&visitor.post("/login", &ada), "/");
     let logged_in = visitor.cookie.clone();
     assert_ne!(before, logged_in);
     assert!(visitor.get("/").body.contains("Welcome, Ada."));
@@ -94,7 +94,7 @@ fn login_gives_another_id_and_logout_ends_the_session(shop: &Shop) {
         assert_eq!(inside(shop, before.as_deref()), json!({}));
     }
 
-    leads(visitor.post("/logout", &[]), "/");
+    leads(&visitor.post("/logout", &[]), "/");
     assert_ne!(visitor.cookie, logged_in);
     assert!(visitor.get("/").body.contains("Goodbye, and come again."));
     assert_eq!(visitor.get("/session").json(), json!({}));
@@ -173,7 +173,7 @@ fn caches_are_told_of_the_cookie(shop: &Shop) {
 mod storage_that_is_down {
     use super::*;
 
-    fn is_a_503_of(program: &'static str) {
+    fn is_a_503_of(program: &str) {
         let shop = Shop::open(program, Storage::Files);
         let mut visitor = shop.visitor();
         visitor.post("/set-theme", &[("theme", "dark")]);
@@ -228,7 +228,7 @@ fn inside(shop: &Shop, cookie: Option<&str>) -> serde_json::Value {
     http::get(shop.address(), "/session", cookie).json()
 }
 
-fn leads(answer: Response, path: &str) {
+fn leads(answer: &Response, path: &str) {
     assert_eq!(answer.status, 303);
     assert_eq!(answer.header("location"), Some(path));
 }

@@ -162,21 +162,21 @@ where
         request.extensions_mut().insert(exchange.session());
         let handler = self.inner.call(request);
         Box::pin(async move {
-            let handled = caught(handler).await;
-            let status = match &handled {
+            let outcome = caught(handler).await;
+            let status = match &outcome {
                 Ok(Ok(response)) => Some(response.status()),
                 Ok(Err(error)) => Some(error.as_response_error().status_code()),
                 Err(_) => None,
             };
             let (committed, set_cookie) = match exchange.end(status.map(|status| status.as_u16())) {
                 End::Untouched => {
-                    let returned = handled.unwrap_or_else(|panic| resume_unwind(panic));
+                    let returned = outcome.unwrap_or_else(|panic| resume_unwind(panic));
                     return returned.map(ServiceResponse::map_into_left_body);
                 }
                 End::Settled => (Ok(()), None),
                 End::Commit(finish) => finish.await,
             };
-            let response = match handled.unwrap_or_else(|panic| resume_unwind(panic)) {
+            let response = match outcome.unwrap_or_else(|panic| resume_unwind(panic)) {
                 Ok(response) => response,
                 Err(error) => {
                     let mut response = match committed {
@@ -213,7 +213,9 @@ impl<S: SessionSchema> FromRequest for Session<S> {
             let session = request.extensions().get::<RequestSession>().cloned();
             let session = session.ok_or(Rejection::MissingLayer { add: ADD })?;
             let fields = request.headers().get_all(COOKIE);
-            session.session(fields.map(|field| field.as_bytes())).await
+            session
+                .session(fields.map(header::HeaderValue::as_bytes))
+                .await
         })
     }
 }
@@ -235,7 +237,8 @@ impl ResponseError for Rejection {
 /// actix has names and values of an older `http`.
 impl Fields for header::HeaderMap {
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        self.get_all(name.as_str()).map(|value| value.as_bytes())
+        self.get_all(name.as_str())
+            .map(header::HeaderValue::as_bytes)
     }
 
     fn append(&mut self, name: HeaderName, value: HeaderValue) {

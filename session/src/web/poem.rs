@@ -47,8 +47,8 @@
 
 use std::panic::resume_unwind;
 
-use http::StatusCode;
 use http::header::COOKIE;
+use http::{HeaderValue, StatusCode};
 use poem::error::ResponseError;
 use poem::{Endpoint, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response};
 
@@ -136,22 +136,22 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
             return Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         };
         request.extensions_mut().insert(exchange.session());
-        let handled = caught(async {
+        let handler = async {
             let returned = self.inner.call(request).await;
             returned.map(IntoResponse::into_response)
-        });
-        let handled = handled.await;
-        let status = match &handled {
+        };
+        let outcome = caught(handler).await;
+        let status = match &outcome {
             Ok(Ok(response)) => Some(response.status()),
             Ok(Err(error)) => Some(error.status()),
             Err(_) => None,
         };
         let (committed, set_cookie) = match exchange.end(status.map(|status| status.as_u16())) {
-            End::Untouched => return handled.unwrap_or_else(|panic| resume_unwind(panic)),
+            End::Untouched => return outcome.unwrap_or_else(|panic| resume_unwind(panic)),
             End::Settled => (Ok(()), None),
             End::Commit(finish) => finish.await,
         };
-        let returned = handled.unwrap_or_else(|panic| resume_unwind(panic));
+        let returned = outcome.unwrap_or_else(|panic| resume_unwind(panic));
         let mut response = match committed {
             Ok(()) => returned.unwrap_or_else(poem::Error::into_response),
             Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
@@ -168,9 +168,7 @@ impl<'a, S: SessionSchema> FromRequest<'a> for Session<S> {
             .get::<RequestSession>()
             .ok_or(Rejection::MissingLayer { add: ADD })?;
         let fields = request.headers().get_all(COOKIE).into_iter();
-        Ok(session
-            .session(fields.map(|field| field.as_bytes()))
-            .await?)
+        Ok(session.session(fields.map(HeaderValue::as_bytes)).await?)
     }
 }
 

@@ -132,9 +132,9 @@ impl Handler for SessionHoop {
             return;
         };
         depot.insert_typed(exchange.session());
-        let handled = caught(flow.call_next(request, depot, response)).await;
+        let outcome = caught(flow.call_next(request, depot, response)).await;
         // No status yet is that of a handler which went well.
-        let status = handled
+        let status = outcome
             .is_ok()
             .then(|| response.status_code.unwrap_or_default().as_u16());
         match exchange.end(status) {
@@ -149,7 +149,7 @@ impl Handler for SessionHoop {
                 mark(response.headers_mut(), set_cookie);
             }
         }
-        if let Err(panic) = handled {
+        if let Err(panic) = outcome {
             resume_unwind(panic);
         }
     }

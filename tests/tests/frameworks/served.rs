@@ -36,26 +36,23 @@ impl Framework {
     ///
     /// Only Rocket refuses: it looks at what it is made of before it listens.
     pub(crate) fn serve(self, setup: Setup) -> Result<SocketAddr, String> {
-        match self {
-            Self::Axum => on_a_thread(|listener| axum::serve(listener, setup)),
-            Self::ActixWeb => on_a_thread(|listener| actix_web::serve(listener, setup)),
-            Self::Poem => on_a_thread(|listener| poem::serve(listener, setup)),
-            Self::Salvo => on_a_thread(|listener| salvo::serve(listener, setup)),
+        let serve: fn(TcpListener, &Setup) = match self {
+            Self::Axum => axum::serve,
+            Self::ActixWeb => actix_web::serve,
+            Self::Poem => poem::serve,
+            Self::Salvo => salvo::serve,
             Self::Rocket => {
                 let (sender, receiver) = mpsc::channel();
-                thread::spawn(move || rocket::serve(setup, &sender));
-                receiver.recv().expect("it says whether it listens")
+                thread::spawn(move || rocket::serve(&setup, &sender));
+                return receiver.recv().expect("it says whether it listens");
             }
-        }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        listener.set_nonblocking(true).expect("tokio takes it");
+        thread::spawn(move || serve(listener, &setup));
+        Ok(address)
     }
-}
-
-fn on_a_thread(serve: impl FnOnce(TcpListener) + Send + 'static) -> Result<SocketAddr, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    listener.set_nonblocking(true).expect("tokio takes it");
-    thread::spawn(move || serve(listener));
-    Ok(address)
 }
 
 /// The statuses that an application answers not by a response, but by an error of its framework.

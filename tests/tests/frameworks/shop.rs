@@ -17,13 +17,12 @@ pub(crate) enum Storage {
 /// A bookshop on one of the frameworks, and its folder.
 pub(crate) struct Shop {
     pub(crate) storage: Storage,
-    pub(crate) program: &'static str,
     bookshop: Bookshop,
     folder: TempDir,
 }
 
 impl Shop {
-    pub(crate) fn open(program: &'static str, storage: Storage) -> Shop {
+    pub(crate) fn open(program: &str, storage: Storage) -> Shop {
         let folder = TempDir::new().expect("a folder");
         let url = match storage {
             Storage::Memory => "memory:",
@@ -33,7 +32,6 @@ impl Shop {
         let variables = [("SESSION_STORAGE", url), ("SESSION_SECRET", SECRET)];
         Shop {
             storage,
-            program,
             bookshop: Bookshop::open_on(program, folder.path(), &variables),
             folder,
         }

@@ -11,16 +11,17 @@ use session::{Session, SessionMiddleware};
 
 use super::{Setup, act, is_error};
 
-pub(super) fn serve(listener: TcpListener, setup: Setup) {
-    let sessions = SessionMiddleware::from(setup.sessions)
+pub(super) fn serve(listener: TcpListener, setup: &Setup) {
+    let sessions = SessionMiddleware::from(setup.sessions.clone())
         .commit_on_server_error(setup.commit_on_server_error);
+    let middlewares = setup.middlewares;
     let server = HttpServer::new(move || {
         App::new()
             .route("/untouched", get().to(async || "nothing"))
             .default_service(to(any))
             .wrap(from_fn(errors))
-            .wrap(Condition::new(setup.middlewares > 1, sessions.clone()))
-            .wrap(Condition::new(setup.middlewares > 0, sessions.clone()))
+            .wrap(Condition::new(middlewares > 1, sessions.clone()))
+            .wrap(Condition::new(middlewares > 0, sessions.clone()))
     });
     let server = server.workers(1).disable_signals();
     let server = server.listen(listener).expect("it listens").run();

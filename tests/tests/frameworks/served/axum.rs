@@ -8,7 +8,7 @@ use session::{Session, SessionLayer};
 use super::{Setup, act, is_error};
 
 #[tokio::main(flavor = "current_thread")]
-pub(super) async fn serve(listener: TcpListener, setup: Setup) {
+pub(super) async fn serve(listener: TcpListener, setup: &Setup) {
     let mut routes = Router::new()
         .route("/untouched", get(async || "nothing"))
         .fallback(any);

@@ -9,7 +9,7 @@ use session::web::poem::SessionMiddleware;
 use super::{Setup, act, is_error};
 
 #[tokio::main(flavor = "current_thread")]
-pub(super) async fn serve(listener: TcpListener, setup: Setup) {
+pub(super) async fn serve(listener: TcpListener, setup: &Setup) {
     let mut routes = Route::new()
         .at("/untouched", get(untouched))
         .at("/*", get(any))
@@ -29,6 +29,7 @@ fn untouched() -> &'static str {
     "nothing"
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is extracted by value")]
 #[handler]
 fn any(session: Session, uri: &Uri) -> poem::Result<(StatusCode, String)> {
     let (code, text) = act(uri.path(), &session);

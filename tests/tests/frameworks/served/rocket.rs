@@ -12,7 +12,7 @@ use session::web::rocket::SessionFairing;
 use super::{Setup, act, is_error};
 
 /// Says where it listens, or why it does not.
-pub(super) fn serve(setup: Setup, listening: &Sender<Result<SocketAddr, String>>) {
+pub(super) fn serve(setup: &Setup, listening: &Sender<Result<SocketAddr, String>>) {
     rocket::async_main(async {
         let config = Config {
             port: 0,
@@ -46,6 +46,7 @@ fn untouched() -> &'static str {
     "nothing"
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is extracted by value")]
 #[get("/<_>")]
 fn any(session: Session, uri: &Origin<'_>) -> Result<(Status, String), Status> {
     let (code, text) = act(uri.path().as_str(), &session);

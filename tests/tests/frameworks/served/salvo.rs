@@ -8,7 +8,7 @@ use session::web::salvo::SessionHoop;
 use super::{Setup, act, is_error};
 
 #[tokio::main(flavor = "current_thread")]
-pub(super) async fn serve(listener: TcpListener, setup: Setup) {
+pub(super) async fn serve(listener: TcpListener, setup: &Setup) {
     let mut routes = Router::new()
         .push(Router::with_path("untouched").get(untouched))
         .push(Router::with_path("{path}").get(any));
