@@ -212,10 +212,11 @@ impl<S: SessionSchema> FromRequest for Session<S> {
         Box::pin(async move {
             let session = request.extensions().get::<RequestSession>().cloned();
             let session = session.ok_or(Rejection::MissingLayer { add: ADD })?;
-            let fields = request.headers().get_all(COOKIE);
-            session
-                .session(fields.map(header::HeaderValue::as_bytes))
-                .await
+            let fields = || {
+                let fields = request.headers().get_all(COOKIE);
+                fields.map(header::HeaderValue::as_bytes)
+            };
+            session.session(fields).await
         })
     }
 }

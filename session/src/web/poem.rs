@@ -167,8 +167,11 @@ impl<'a, S: SessionSchema> FromRequest<'a> for Session<S> {
             .extensions()
             .get::<RequestSession>()
             .ok_or(Rejection::MissingLayer { add: ADD })?;
-        let fields = request.headers().get_all(COOKIE).into_iter();
-        Ok(session.session(fields.map(HeaderValue::as_bytes)).await?)
+        let fields = || {
+            let fields = request.headers().get_all(COOKIE).into_iter();
+            fields.map(HeaderValue::as_bytes)
+        };
+        Ok(session.session(fields).await?)
     }
 }
 
