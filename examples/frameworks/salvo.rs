@@ -87,6 +87,7 @@ struct AllBooks(Shelf);
 
 #[handler]
 impl AllBooks {
+    #[allow(clippy::needless_pass_by_value, reason = "it is extracted by value")]
     fn handle(&self, session: Session<Visitor>) -> Page {
         Text::Html(books::page(&session, &self.0))
     }
