@@ -163,16 +163,7 @@ impl Record {
 
     /// As [`entries`](Self::entries).
     pub(crate) fn raw_entries(&self) -> impl Iterator<Item = RawEntry<'_>> {
-        let index = HEADER_WORDS * 8..(HEADER_WORDS + self.len()) * 8;
-        let (words, _) = self.packed.get(index).unwrap_or_default().as_chunks();
-        let mut words = words.iter().copied().map(halves).peekable();
-        std::iter::from_fn(move || {
-            let word = words.next()?;
-            let end = words
-                .peek()
-                .map_or(self.packed.len(), |next| next.0 as usize);
-            self.entry_at(&place(word, end))
-        })
+        (0..self.len()).filter_map(|index| self.raw_entry(index))
     }
 
     /// Where a value of this record stands in it.
@@ -230,15 +221,12 @@ impl Record {
     }
 
     fn raw_entry(&self, index: usize) -> Option<RawEntry<'_>> {
-        self.entry_at(&self.place(index)?)
-    }
-
-    fn entry_at(&self, place: &Place) -> Option<RawEntry<'_>> {
+        let place = self.place(index)?;
         let until = self.packed.get(place.key.end..place.value.start)?;
         Some(Entry {
-            key: self.packed.get(place.key.clone())?,
+            key: self.packed.get(place.key)?,
             kind: place.kind,
-            value: self.packed.get(place.value.clone())?,
+            value: self.packed.get(place.value)?,
             terms: Terms {
                 until: until.try_into().ok().map(u64::from_le_bytes),
                 secret: place.secret,
