@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) resend: bool,
     /// How many sessions this request has destroyed.
     pub(crate) life: u32,
+    /// How often it has given one another id.
+    pub(crate) renewals: u32,
     /// No id could be generated when one was needed: the commit fails.
     pub(crate) fault: Option<Error>,
     /// What commits have left for the response to tell the browser.
@@ -138,6 +140,7 @@ pub(crate) struct Snapshot {
     pub(crate) resend: bool,
     pub(crate) headers_sent: bool,
     life: u32,
+    renewals: u32,
 }
 
 impl State {
@@ -154,6 +157,7 @@ impl State {
             fate: Fate::Alive,
             resend: false,
             life: 0,
+            renewals: 0,
             fault: None,
             cookie_due: CookieUpdate::Keep,
             headers: Headers::Due,
@@ -244,6 +248,7 @@ impl State {
         match next_id {
             Ok(id) => {
                 self.id = id;
+                self.renewals += 1;
                 self.fault = None;
                 true
             }
@@ -261,6 +266,7 @@ impl State {
         self.fault = None;
         if let Some(rotation) = self.rotation.take() {
             self.id = rotation.old_id;
+            self.renewals += 1;
         }
     }
 
@@ -312,6 +318,7 @@ impl State {
             resend: self.resend,
             headers_sent: self.headers == Headers::Sent,
             life: self.life,
+            renewals: self.renewals,
         })
     }
 
@@ -327,7 +334,7 @@ impl State {
             self.removal_due = true;
             return;
         }
-        let is_renewed_since = self.id != snapshot.id;
+        let is_renewed_since = self.renewals != snapshot.renewals;
         let id = id.unwrap_or_else(|| snapshot.id.clone());
         if is_renewed_since {
             let grace = self.rotation.as_ref().map_or(0, |rotation| rotation.grace);

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::changes::{Base, Changes, Flash, Lasting, Slot, Value};
+use crate::changes::{Base, Changes, Flash, Lasting, Slot, Update, Value};
 use crate::error::Error;
 use crate::record::{Kind, RawEntry, Record};
 use crate::value::Json;
@@ -73,16 +73,16 @@ impl Changes {
     ) -> Result<Vec<(usize, Option<Value>)>, Error> {
         let mut outcomes = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
-            let Lasting::Updated {
+            let Lasting::Updated(update) = &slot.lasting else {
+                continue;
+            };
+            let Update {
                 base: begin,
                 steps,
                 former,
                 terms,
                 ..
-            } = &slot.lasting
-            else {
-                continue;
-            };
+            } = &**update;
             match begin {
                 Base::Loaded if is_seen => continue,
                 Base::Loaded | Base::Stale => {}
@@ -183,7 +183,7 @@ impl Slot {
         let key = &*self.key;
         let lasting = match &self.lasting {
             Lasting::Set(value) => Some(value),
-            Lasting::Updated { seen, .. } => rerun.unwrap_or(seen).as_ref(),
+            Lasting::Updated(update) => rerun.unwrap_or(&update.seen).as_ref(),
             Lasting::Faulty(error) => return Err(error.clone()),
             Lasting::Untouched | Lasting::Unset => None,
         };
@@ -213,20 +213,20 @@ fn rerun_of(rerun: &[(usize, Option<Value>)], index: usize) -> Option<&Option<Va
 impl Lasting {
     /// Takes in that a commit has changed what is stored.
     fn follow(&mut self, written: &Changes) {
-        if let Self::Updated { base, .. } = self {
-            let is_stored = !matches!(base, Base::Written(stamp) if *stamp > written.stamp);
+        if let Self::Updated(update) = self {
+            let is_stored = !matches!(update.base, Base::Written(stamp) if stamp > written.stamp);
             if is_stored {
-                *base = Base::Stale;
+                update.base = Base::Stale;
             }
         }
     }
 
     /// Takes in that the steps up to here were written.
     fn drop_steps_of(&mut self, written: &Self) {
-        let (Self::Updated { steps, .. }, Self::Updated { steps: done, .. }) = (self, written)
-        else {
+        let (Self::Updated(update), Self::Updated(done)) = (self, written) else {
             return;
         };
+        let (steps, done) = (&mut update.steps, &done.steps);
         if steps
             .first()
             .zip(done.first())

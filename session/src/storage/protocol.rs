@@ -112,7 +112,7 @@ pub(super) async fn save<B: Backend>(
             Ok(CookieUpdate::Keep)
         }
         Outcome::Written { stored, id, cookie } => {
-            let max_age = stored.expires_at.saturating_sub(context.now_unix());
+            let max_age = stored.expires_at.saturating_sub(now);
             let value = match &id {
                 Some(id) if cookie && !snapshot.headers_sent => Some(context.cookie().sign(id)),
                 _ => None,
