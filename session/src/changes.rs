@@ -62,18 +62,23 @@ enum Lasting {
     Untouched,
     Set(Value),
     Unset,
-    /// Steps on what is stored, or on what this request has put there: `seen` is the outcome for what it knows.
-    Updated {
-        base: Base,
-        steps: Vec<Arc<Step>>,
-        /// Former keys of the value. It is read from the first that is there, and else from its own.
-        former: Vec<Cow<'static, str>>,
-        seen: Option<Value>,
-        /// Those of a value that the steps make of nothing.
-        terms: Terms,
-    },
+    /// Boxed, as it is large and few changes are updates.
+    Updated(Box<Update>),
     /// The value cannot be stored: the commit fails.
     Faulty(Error),
+}
+
+/// Steps on what is stored, or on what this request has put there.
+#[derive(Clone)]
+struct Update {
+    base: Base,
+    steps: Vec<Arc<Step>>,
+    /// Former keys of the value. It is read from the first that is there, and else from its own.
+    former: Vec<Cow<'static, str>>,
+    /// The outcome for what this request knows.
+    seen: Option<Value>,
+    /// Those of a value that the steps make of nothing.
+    terms: Terms,
 }
 
 /// What the steps of an update begin with.
@@ -216,7 +221,9 @@ impl Changes {
         let record = self.uncleared(record);
         match self.slot(key).map(|slot| &slot.lasting) {
             Some(Lasting::Set(value)) => Some(Seen::changed(value, key, record)),
-            Some(Lasting::Updated { seen, .. }) => Some(Seen::changed(seen.as_ref()?, key, record)),
+            Some(Lasting::Updated(update)) => {
+                Some(Seen::changed(update.seen.as_ref()?, key, record))
+            }
             Some(Lasting::Unset | Lasting::Faulty(_)) => None,
             Some(Lasting::Untouched) | None => record?.lasting(key).map(Seen::stored),
         }
@@ -294,7 +301,7 @@ impl Changes {
         let lasting = self.lasting_mut(key);
         let base = match &*lasting {
             _ if starts_here => None,
-            Lasting::Updated { .. } | Lasting::Faulty(_) => None,
+            Lasting::Updated(_) | Lasting::Faulty(_) => None,
             Lasting::Untouched => match cleared {
                 None => Some(Base::Loaded),
                 Some(stamp) => is_under_way(stamp).then_some(Base::Written(stamp)),
@@ -305,9 +312,9 @@ impl Changes {
         };
         match (outcome, &mut *lasting, base) {
             (Err(error), ..) => *lasting = Lasting::Faulty(error),
-            (Ok(value), Lasting::Updated { steps, seen, .. }, _) if !starts_here => {
-                steps.push(step);
-                *seen = value;
+            (Ok(value), Lasting::Updated(update), _) if !starts_here => {
+                update.steps.push(step);
+                update.seen = value;
             }
             (Ok(seen), _, Some(base)) => {
                 // The commit under way empties the former keys: what is there afterwards is news.
@@ -315,13 +322,13 @@ impl Changes {
                     Base::Written(_) => former.to_vec(),
                     Base::Loaded | Base::Stale => unread,
                 };
-                *lasting = Lasting::Updated {
+                *lasting = Lasting::Updated(Box::new(Update {
                     base,
                     steps: vec![step],
                     former,
                     seen,
                     terms,
-                };
+                }));
             }
             (Ok(Some(value)), ..) => *lasting = Lasting::Set(value),
             (Ok(None), ..) => *lasting = Lasting::Unset,

@@ -1,10 +1,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cookie::{Cookie, SameSite as CookieSameSite};
 use http::HeaderValue;
 
 use crate::error::Error;
@@ -46,15 +44,9 @@ pub struct SessionCookie {
     same_site: SameSite,
     secure: bool,
     partitioned: bool,
-    /// As the other fields say.
-    attributes: Attributes,
-}
-
-/// What a Set-Cookie field has behind the value, but for the seconds of `Max-Age`: written once, not for each response.
-#[derive(Clone, Default)]
-struct Attributes {
-    before_age: String,
-    after_age: String,
+    /// What a Set-Cookie field has between the value and the seconds of `Max-Age`, as the other fields say: written once,
+    /// not for each response.
+    attributes: String,
 }
 
 impl SessionCookie {
@@ -89,7 +81,7 @@ impl SessionCookie {
             same_site: SameSite::Lax,
             secure: true,
             partitioned: false,
-            attributes: Attributes::default(),
+            attributes: String::new(),
         };
         Ok(cookie.written_out())
     }
@@ -100,7 +92,11 @@ impl SessionCookie {
     ///
     /// [`CookieError::Domain`] when the text is not a domain name, and [`CookieError::HostPrefix`] under a `__Host-` name.
     pub fn domain(mut self, domain: impl Into<String>) -> Result<Self, CookieError> {
-        let domain = domain.into();
+        let mut domain = domain.into();
+        // A leading dot is of an older standard and says nothing (RFC 6265bis §5.6.3).
+        if domain.starts_with('.') {
+            domain.remove(0);
+        }
         let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
         if domain.is_empty() || !domain.bytes().all(is_name_byte) {
             return Err(CookieError::Domain);
@@ -184,27 +180,20 @@ impl SessionCookie {
         Ok(self.written_out())
     }
 
+    /// Writes the attributes out (RFC 6265bis §4.1.1). Each was checked to hold no `;` and no control character.
     fn written_out(mut self) -> Self {
-        let mut cookie = Cookie::build((&*self.name, ""))
-            .http_only(true)
-            .secure(self.secure)
-            .same_site(self.same_site.into())
-            .path(&*self.path)
-            .partitioned(self.partitioned)
-            .max_age(Duration::ZERO.try_into().unwrap_or_default());
-        if let Some(domain) = &self.domain {
-            cookie = cookie.domain(domain.as_str());
-        }
-        let text = cookie.build().to_string();
-        // Invariant: the text begins with the name, an equals sign and no value, and `Max-Age` comes after path and domain.
-        let attributes = text
-            .split_once('=')
-            .map_or("", |(_, attributes)| attributes);
-        let (before_age, after_age) = attributes.rsplit_once("Max-Age=0").unwrap_or_default();
-        self.attributes = Attributes {
-            before_age: format!("{before_age}Max-Age="),
-            after_age: after_age.to_owned(),
+        let secure = if self.secure { "; Secure" } else { "" };
+        let partitioned = if self.partitioned {
+            "; Partitioned"
+        } else {
+            ""
         };
+        let same_site = self.same_site.name();
+        let (path, domain) = (&self.path, self.domain.as_deref());
+        let domain = domain.map_or_else(String::new, |domain| format!("; Domain={domain}"));
+        self.attributes = format!(
+            "; HttpOnly; SameSite={same_site}{secure}{partitioned}; Path={path}{domain}; Max-Age="
+        );
         self
     }
 
@@ -247,8 +236,14 @@ impl SessionCookie {
     ///
     /// RFC 6265bis §5.8 sends pairs as `name=value` with `; ` between. Names are compared byte for byte, and nothing is decoded.
     pub(crate) fn values<'a>(&'a self, field: &'a [u8]) -> impl Iterator<Item = &'a str> + 'a {
-        field
-            .split(|&byte| byte == b';')
+        let mut rest = Some(field);
+        let pairs = std::iter::from_fn(move || {
+            let field = rest?;
+            let pair = memchr::memchr(b';', field).and_then(|end| field.split_at_checked(end));
+            rest = pair.and_then(|(_, rest)| rest.get(1..));
+            Some(pair.map_or(field, |(pair, _)| pair))
+        });
+        pairs
             .filter_map(|pair| {
                 let value = pair
                     .trim_ascii_start()
@@ -285,20 +280,16 @@ impl SessionCookie {
     }
 
     fn field(&self, value: &str, max_age: u64) -> HeaderValue {
-        let Attributes {
-            before_age,
-            after_age,
-        } = &self.attributes;
         let max_age = max_age.min(MAX_AGE);
         // Exactly what it takes, so that the header keeps this allocation.
         let digits = max_age.checked_ilog10().map_or(1, |log| log as usize + 1);
-        let parts = [&*self.name, "=", value, before_age, after_age];
+        let parts = [&*self.name, "=", value, &self.attributes];
         let mut text = String::with_capacity(parts.map(str::len).iter().sum::<usize>() + digits);
-        for part in [&*self.name, "=", value, before_age] {
+        for part in parts {
             text.push_str(part);
         }
         // Invariant: writing to a string cannot fail.
-        let _ = write!(text, "{max_age}{after_age}");
+        let _ = write!(text, "{max_age}");
         // Invariant: name, value and attributes were checked to be visible ASCII without `;`.
         let mut field =
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
@@ -337,12 +328,12 @@ pub enum SameSite {
     None,
 }
 
-impl From<SameSite> for CookieSameSite {
-    fn from(same_site: SameSite) -> Self {
-        match same_site {
-            SameSite::Strict => Self::Strict,
-            SameSite::Lax => Self::Lax,
-            SameSite::None => Self::None,
+impl SameSite {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Lax => "Lax",
+            Self::None => "None",
         }
     }
 }
@@ -514,6 +505,7 @@ mod tests {
             NeedsSecure
         );
         assert_eq!(error(cookie("a").domain("")), Domain);
+        assert_eq!(error(cookie("a").domain(".")), Domain);
         assert_eq!(error(cookie("a").domain("a; Secure")), Domain);
         assert_eq!(error(cookie("a").path("app")), Path);
         assert_eq!(error(cookie("a").path("/a;b")), Path);

@@ -137,17 +137,20 @@ impl Sessions {
             let found = shared.context.cookie.values(field.as_ref());
             values.extend(found.map(str::to_owned).take(MAX_CANDIDATES - values.len()));
         }
-        async move { shared.open(values.iter().map(String::as_str)).await }
+        async move { shared.open(|| values.iter().map(String::as_str)).await }
     }
 
     /// As [`open`](Self::open), for fields that outlive the call: nothing is copied.
-    pub(crate) async fn open_from<'a>(
+    pub(crate) async fn open_from<'a, I>(
         &self,
-        cookie_fields: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<Session, Error> {
+        cookie_fields: impl Fn() -> I,
+    ) -> Result<Session, Error>
+    where
+        I: Iterator<Item = &'a [u8]>,
+    {
         let cookie = &self.shared.context.cookie;
-        let values = cookie_fields.flat_map(|field| cookie.values(field));
-        self.shared.open(values.take(MAX_CANDIDATES)).await
+        let values = || cookie_fields().flat_map(|field| cookie.values(field));
+        self.shared.open(values).await
     }
 
     /// Writes what has changed, and gives the Set-Cookie field that the response is to carry, if any.
@@ -293,19 +296,39 @@ impl fmt::Debug for Sessions {
 }
 
 impl Shared {
-    async fn open<'a>(
-        self: &Arc<Self>,
-        values: impl Iterator<Item = &'a str>,
-    ) -> Result<Session, Error> {
-        let mut presented = false;
-        for value in values {
-            presented = true;
-            if let Some(session) = self.storage.read(value, &self.context).await? {
-                session.handle().settle(self);
-                session.handle().state().presented = true;
+    /// The candidates are looked for anew after the first: nearly all requests have no other, and wait with less in hand.
+    async fn open<'a, I>(self: &Arc<Self>, values: impl Fn() -> I) -> Result<Session, Error>
+    where
+        I: Iterator<Item = &'a str>,
+    {
+        let Some(first) = values().next() else {
+            return self.begin(false);
+        };
+        if let Some(session) = self.read(first).await? {
+            return Ok(session);
+        }
+        for place in 1..MAX_CANDIDATES {
+            let Some(next) = values().nth(place) else {
+                break;
+            };
+            if let Some(session) = self.read(next).await? {
                 return Ok(session);
             }
         }
+        self.begin(true)
+    }
+
+    async fn read(self: &Arc<Self>, value: &str) -> Result<Option<Session>, Error> {
+        let session = self.storage.read_boxed(value, &self.context).await?;
+        if let Some(session) = &session {
+            session.handle().settle(self);
+            session.handle().state().presented = true;
+        }
+        Ok(session)
+    }
+
+    /// A new session. `presented`: the request had a cookie of that name, though it opened nothing.
+    fn begin(self: &Arc<Self>, presented: bool) -> Result<Session, Error> {
         let handle = Handle::fresh(Ok(SessionId::generate()?), self.context.now_unix());
         handle.state().presented = presented;
         handle.settle(self);

@@ -6,9 +6,11 @@ use std::time::SystemTime;
 use crate::expiry::from_unix;
 
 mod ended;
+mod layout;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};
+use self::layout::{HEADER_WORDS, Place, halves, pack, place, sort};
 
 /// The largest record of all, in bytes: offsets fit their fields with room to spare.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 28;
@@ -56,21 +58,45 @@ pub(crate) enum Kind {
     Ended = 3,
 }
 
-/// One entry of a record: `value` is JSON text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
-    pub(crate) key: &'a str,
+/// One entry of a record: `value` is JSON text. As bytes where it only goes from one record to the next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a, T: ?Sized = str> {
+    pub(crate) key: &'a T,
     pub(crate) kind: Kind,
-    pub(crate) value: &'a str,
+    pub(crate) value: &'a T,
     pub(crate) terms: Terms,
 }
 
-/// Where an entry stands in its record. Between key and value is the value's limit, if it has one.
-struct Place {
-    key: Range<usize>,
-    value: Range<usize>,
-    kind: Kind,
-    secret: bool,
+pub(crate) type RawEntry<'a> = Entry<'a, [u8]>;
+
+impl<T: ?Sized> Clone for Entry<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Entry<'_, T> {}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn raw(self) -> RawEntry<'a> {
+        Entry {
+            key: self.key.as_bytes(),
+            kind: self.kind,
+            value: self.value.as_bytes(),
+            terms: self.terms,
+        }
+    }
+}
+
+impl<'a> RawEntry<'a> {
+    fn text(self) -> Option<Entry<'a>> {
+        Some(Entry {
+            key: std::str::from_utf8(self.key).ok()?,
+            kind: self.kind,
+            value: std::str::from_utf8(self.value).ok()?,
+            terms: self.terms,
+        })
+    }
 }
 
 /// On what terms a value is kept.
@@ -98,11 +124,11 @@ impl Record {
     /// A record with nothing in it.
     #[cfg(any(test, feature = "cookie"))]
     pub(crate) fn empty(created_at: u64) -> Self {
-        pack(created_at, State::Live, &mut Vec::new())
+        pack(created_at, State::Live, &mut [])
     }
 
-    /// A record of these entries, in any order, each key at most once as lasting and at most once as flash.
-    pub(crate) fn of(created_at: u64, entries: &mut Vec<Entry<'_>>) -> Self {
+    /// A record of these entries, in the order of key and kind, each key at most once as lasting and at most once as flash.
+    pub(crate) fn of(created_at: u64, entries: &mut [RawEntry<'_>]) -> Self {
         pack(created_at, State::Live, entries)
     }
 
@@ -118,8 +144,9 @@ impl Record {
 
     /// Whether what lies under a key is not to be shown.
     pub(crate) fn is_secret(&self, key: &str) -> bool {
-        let entry = self.lasting(key).or_else(|| self.flash(key));
-        entry.is_some_and(|entry| entry.terms.secret)
+        let first = self.search(key, Kind::Lasting);
+        let entry = self.raw_entry(first.unwrap_or_else(|next| next));
+        entry.is_some_and(|entry| entry.key == key.as_bytes() && entry.terms.secret)
     }
 
     /// The JSON of the flash value under a key, and how long it lives.
@@ -131,7 +158,12 @@ impl Record {
 
     /// All entries, by key; under one key the lasting value first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        (0..self.len()).filter_map(|index| self.entry(index))
+        self.raw_entries().filter_map(RawEntry::text)
+    }
+
+    /// As [`entries`](Self::entries).
+    pub(crate) fn raw_entries(&self) -> impl Iterator<Item = RawEntry<'_>> {
+        (0..self.len()).filter_map(|index| self.raw_entry(index))
     }
 
     /// Where a value of this record stands in it.
@@ -152,7 +184,7 @@ impl Record {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.halves(1).map_or(0, |(entries, _)| entries as usize)
+        self.word(1).map_or(0, |(entries, _)| entries as usize)
     }
 
     fn find(&self, key: &str, kind: Kind) -> Option<Entry<'_>> {
@@ -185,62 +217,46 @@ impl Record {
     }
 
     fn entry(&self, index: usize) -> Option<Entry<'_>> {
-        let Place {
-            key,
-            value,
-            kind,
-            secret,
-        } = self.place(index)?;
-        let until = self.packed.get(key.end..value.start)?.try_into();
+        self.raw_entry(index)?.text()
+    }
+
+    fn raw_entry(&self, index: usize) -> Option<RawEntry<'_>> {
+        let place = self.place(index)?;
+        let until = self.packed.get(place.key.end..place.value.start)?;
         Some(Entry {
-            key: std::str::from_utf8(self.packed.get(key)?).ok()?,
-            kind,
-            value: std::str::from_utf8(self.packed.get(value)?).ok()?,
+            key: self.packed.get(place.key)?,
+            kind: place.kind,
+            value: self.packed.get(place.value)?,
             terms: Terms {
-                until: until.ok().map(u64::from_le_bytes),
-                secret,
+                until: until.try_into().ok().map(u64::from_le_bytes),
+                secret: place.secret,
             },
         })
     }
 
     /// Where an entry stands, as the index says.
     fn place(&self, index: usize) -> Option<Place> {
-        if index >= self.len() {
+        let len = self.len();
+        if index >= len {
             return None;
         }
-        let (key_start, mark) = self.halves(HEADER_WORDS + index)?;
-        let end = match self.halves(HEADER_WORDS + index + 1) {
-            Some((next_start, _)) if index + 1 < self.len() => next_start as usize,
-            _ => self.packed.len(),
+        let word = self.word(HEADER_WORDS + index)?;
+        let end = if index + 1 < len {
+            self.word(HEADER_WORDS + index + 1)?.0 as usize
+        } else {
+            self.packed.len()
         };
-        let key_start = key_start as usize;
-        let key_end = key_start + (mark & (HAS_LIMIT - 1)) as usize;
-        let limit = if mark & HAS_LIMIT == 0 { 0 } else { 8 };
-        Some(Place {
-            key: key_start..key_end,
-            value: key_end + limit..end,
-            kind: match mark >> 30 {
-                0 => Kind::Lasting,
-                1 => Kind::Flash,
-                2 => Kind::FlashNext,
-                _ => Kind::Ended,
-            },
-            secret: mark & IS_SECRET != 0,
-        })
+        Some(place(word, end))
     }
 
     /// A word's low and high half.
-    fn halves(&self, index: usize) -> Option<(u32, u32)> {
-        let bytes = self.packed.get(index * 8..index * 8 + 8)?;
-        let (low, high) = bytes.split_first_chunk()?;
-        Some((
-            u32::from_le_bytes(*low),
-            u32::from_le_bytes(high.try_into().ok()?),
-        ))
+    fn word(&self, index: usize) -> Option<(u32, u32)> {
+        let bytes = self.packed.get(index * 8..)?.first_chunk()?;
+        Some(halves(*bytes))
     }
 
     fn state(&self) -> State {
-        match self.halves(1) {
+        match self.word(1) {
             Some((_, 1)) => State::Ended,
             _ => State::Live,
         }
@@ -262,61 +278,15 @@ enum State {
     Ended = 1,
 }
 
-/// The words before the index: when the session began; how many entries there are (low half) and the state (high half).
-const HEADER_WORDS: usize = 2;
-/// In a word of the index, above the length of the key: the value stands behind its limit, 8 bytes.
-const HAS_LIMIT: u32 = 1 << 28;
-/// And this: the value is not shown.
-const IS_SECRET: u32 = 1 << 29;
-
-/// Lays a record out: the header, a word for each entry in the order of key and kind, then without gaps the keys, each
-/// followed by its value's limit, if it has one, and its value.
-///
-/// The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits 32 bits and a key's length 28.
-fn pack(created_at: u64, state: State, entries: &mut Vec<Entry<'_>>) -> Record {
-    entries.sort_unstable_by(|a, b| a.key.cmp(b.key).then(a.kind.cmp(&b.kind)));
-    for under_one_key in entries.chunk_by_mut(|a, b| a.key == b.key) {
-        let secret = under_one_key.iter().any(|entry| entry.terms.secret);
-        for entry in under_one_key {
-            entry.terms.secret = secret;
-        }
-    }
-    let bytes = |entry: &Entry<'_>| {
-        entry.key.len() + entry.value.len() + entry.terms.until.map_or(0, |_| 8)
-    };
-    let text: usize = entries.iter().map(bytes).sum();
-    let mut start = (HEADER_WORDS + entries.len()) * 8;
-    // One allocation, filled in place.
-    let mut packed: Arc<[u8]> = std::iter::repeat_n(0, start + text).collect();
-    let mut rest = Arc::get_mut(&mut packed).unwrap_or_default();
-    let mut put = |bytes: &[u8]| {
-        if let Some((place, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
-            place.copy_from_slice(bytes);
-            rest = after;
-        }
-    };
-    put(&created_at.to_le_bytes());
-    put(&((state as u64) << 32 | entries.len() as u64).to_le_bytes());
-    for entry in &*entries {
-        let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
-        let secret = if entry.terms.secret { IS_SECRET } else { 0 };
-        let mark = (entry.kind as u64) << 30 | entry.key.len() as u64 | u64::from(limit | secret);
-        put(&(mark << 32 | start as u64).to_le_bytes());
-        start += bytes(entry);
-    }
-    for entry in &*entries {
-        put(entry.key.as_bytes());
-        if let Some(until) = entry.terms.until {
-            put(&until.to_le_bytes());
-        }
-        put(entry.value.as_bytes());
-    }
-    Record { packed }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(created_at: u64, entries: &[Entry<'_>]) -> Record {
+        let mut entries: Vec<_> = entries.iter().map(|entry| entry.raw()).collect();
+        sort(&mut entries);
+        Record::of(created_at, &mut entries)
+    }
 
     fn entry<'a>(key: &'a str, kind: Kind, value: &'a str) -> Entry<'a> {
         Entry {
@@ -337,12 +307,12 @@ mod tests {
             terms,
             ..entry("code", Kind::Lasting, "1")
         };
-        let mut entries = vec![
+        let entries = [
             entry("code", Kind::Flash, "2"),
             code,
             entry("theme", Kind::Lasting, "3"),
         ];
-        let record = Record::of(7, &mut entries);
+        let record = of(7, &entries);
         assert_eq!(record.lasting("code"), Some(code));
         assert_eq!(
             record.lasting("theme"),
@@ -360,13 +330,13 @@ mod tests {
 
     #[test]
     fn a_record_finds_each_entry_by_key_and_kind() {
-        let mut entries = vec![
+        let entries = [
             entry("theme", Kind::Lasting, r#""dark""#),
             entry("notice", Kind::FlashNext, "1"),
             entry("theme", Kind::Flash, "true"),
             entry("a", Kind::Lasting, "null"),
         ];
-        let record = Record::of(7, &mut entries);
+        let record = of(7, &entries);
         assert_eq!(record.created_at_unix(), 7);
         assert_eq!(record.len(), 4);
         assert_eq!(
@@ -389,7 +359,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        let record = Record::of(7, &mut vec![entry("k", Kind::Lasting, "\"hunter2\"")]);
+        let record = of(7, &[entry("k", Kind::Lasting, "\"hunter2\"")]);
         assert_eq!(format!("{record:?}"), "Record { entries: 1, .. }");
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) resend: bool,
     /// How many sessions this request has destroyed.
     pub(crate) life: u32,
+    /// How often it has given one another id.
+    pub(crate) renewals: u32,
     /// No id could be generated when one was needed: the commit fails.
     pub(crate) fault: Option<Error>,
     /// What commits have left for the response to tell the browser.
@@ -138,6 +140,7 @@ pub(crate) struct Snapshot {
     pub(crate) resend: bool,
     pub(crate) headers_sent: bool,
     life: u32,
+    renewals: u32,
 }
 
 impl State {
@@ -154,6 +157,7 @@ impl State {
             fate: Fate::Alive,
             resend: false,
             life: 0,
+            renewals: 0,
             fault: None,
             cookie_due: CookieUpdate::Keep,
             headers: Headers::Due,
@@ -186,10 +190,12 @@ impl State {
 
     /// Whether a commit would write more than the activity.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.changes.is_empty()
-            || self.rotation.is_some()
-            || !self.doomed.is_empty()
-            || self.removal_due
+        !self.changes.is_empty() || self.rotation.is_some() || self.has_destroyed()
+    }
+
+    /// Whether a session that this request destroyed is still to end in the storage or in the browser.
+    pub(crate) fn has_destroyed(&self) -> bool {
+        !self.doomed.is_empty() || self.removal_due
     }
 
     /// Whether a commit would neither write nor tell the browser anything.
@@ -242,6 +248,7 @@ impl State {
         match next_id {
             Ok(id) => {
                 self.id = id;
+                self.renewals += 1;
                 self.fault = None;
                 true
             }
@@ -259,6 +266,7 @@ impl State {
         self.fault = None;
         if let Some(rotation) = self.rotation.take() {
             self.id = rotation.old_id;
+            self.renewals += 1;
         }
     }
 
@@ -310,6 +318,7 @@ impl State {
             resend: self.resend,
             headers_sent: self.headers == Headers::Sent,
             life: self.life,
+            renewals: self.renewals,
         })
     }
 
@@ -325,7 +334,7 @@ impl State {
             self.removal_due = true;
             return;
         }
-        let is_renewed_since = self.id != snapshot.id;
+        let is_renewed_since = self.renewals != snapshot.renewals;
         let id = id.unwrap_or_else(|| snapshot.id.clone());
         if is_renewed_since {
             let grace = self.rotation.as_ref().map_or(0, |rotation| rotation.grace);

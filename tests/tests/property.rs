@@ -2,6 +2,7 @@
 //!
 //! A failure shrinks to the shortest list of steps that shows it, which then becomes a test of its own in `found`.
 
+mod after_response;
 mod found;
 mod model;
 mod races;

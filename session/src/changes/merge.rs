@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use crate::changes::{Base, Changes, Flash, Lasting, Value};
+use crate::changes::{Base, Changes, Flash, Lasting, Slot, Update, Value};
 use crate::error::Error;
-use crate::record::{Entry, Kind, Record};
+use crate::record::{Kind, RawEntry, Record};
 use crate::value::Json;
 
 impl Changes {
@@ -42,31 +42,23 @@ impl Changes {
         let base = self.uncleared(fresh);
         let rerun = self.rerun(base, is_seen, now)?;
         let stored = fresh.map_or(0, Record::len);
-        let mut entries: Vec<Entry<'_>> = Vec::with_capacity(stored + self.slots.len());
-        if let Some(base) = base {
-            let stays = |entry: &Entry<'_>| entry.terms.hold_at(now) && self.leaves(entry, seen);
-            entries.extend(base.entries().filter(stays));
-        }
-        for (index, slot) in self.slots.iter().enumerate() {
-            let key = &*slot.key;
-            let lasting = match &slot.lasting {
-                Lasting::Set(value) => Some(value),
-                Lasting::Updated { seen, .. } => match rerun.iter().find(|(at, _)| *at == index) {
-                    Some((_, outcome)) => outcome.as_ref(),
-                    None => seen.as_ref(),
-                },
-                Lasting::Faulty(error) => return Err(error.clone()),
-                Lasting::Untouched | Lasting::Unset => None,
-            };
-            let lasting = lasting.filter(|value| value.terms.hold_at(now));
-            entries.extend(lasting.map(|value| value.entry(key, Kind::Lasting, base)));
-            match &slot.flash {
-                Flash::Set(value, lifetime, _) => {
-                    entries.push(value.entry(key, lifetime.kind(), base));
-                }
-                Flash::Faulty(error) => return Err(error.clone()),
-                Flash::Untouched | Flash::Unset | Flash::Taken(_) | Flash::Kept => {}
+        let mut entries = Vec::with_capacity(stored + self.slots.len());
+        // Both are in the order of their keys.
+        let mut slots = self.slots.iter().enumerate().peekable();
+        for entry in base.into_iter().flat_map(Record::raw_entries) {
+            while let Some((index, slot)) =
+                slots.next_if(|(_, slot)| slot.key.as_bytes() < entry.key)
+            {
+                slot.put(rerun_of(&rerun, index), base, now, &mut entries)?;
             }
+            let slot = slots.peek().map(|(_, slot)| *slot);
+            let slot = slot.filter(|slot| slot.key.as_bytes() == entry.key);
+            if entry.terms.hold_at(now) && self.leaves(entry, slot, seen) {
+                entries.push(entry);
+            }
+        }
+        for (index, slot) in slots {
+            slot.put(rerun_of(&rerun, index), base, now, &mut entries)?;
         }
         check_size(&entries, limit)?;
         Ok(Record::of(created_at, &mut entries))
@@ -81,16 +73,16 @@ impl Changes {
     ) -> Result<Vec<(usize, Option<Value>)>, Error> {
         let mut outcomes = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
-            let Lasting::Updated {
+            let Lasting::Updated(update) = &slot.lasting else {
+                continue;
+            };
+            let Update {
                 base: begin,
                 steps,
                 former,
                 terms,
                 ..
-            } = &slot.lasting
-            else {
-                continue;
-            };
+            } = &**update;
             match begin {
                 Base::Loaded if is_seen => continue,
                 Base::Loaded | Base::Stale => {}
@@ -113,19 +105,21 @@ impl Changes {
     }
 
     /// Whether an entry of a record stays as it is.
-    fn leaves(&self, entry: &Entry<'_>, seen: Option<&Record>) -> bool {
-        let slot = self.slot(entry.key);
+    fn leaves(&self, entry: RawEntry<'_>, slot: Option<&Slot>, seen: Option<&Record>) -> bool {
         if entry.kind == Kind::Lasting {
             return slot.is_none_or(|slot| matches!(slot.lasting, Lasting::Untouched));
         }
         // A flash value goes with the request that saw it; one that another request has put there since was not seen.
         let was_seen = || {
-            seen.and_then(|seen| seen.flash(entry.key))
-                .is_some_and(|seen| (seen.kind, seen.value) == (entry.kind, entry.value))
+            let key = std::str::from_utf8(entry.key).ok();
+            seen.and_then(|seen| seen.flash(key?))
+                .is_some_and(|seen| (seen.kind, seen.value.as_bytes()) == (entry.kind, entry.value))
         };
         match slot.map(|slot| &slot.flash) {
             Some(Flash::Set(..) | Flash::Unset | Flash::Faulty(_)) => false,
-            Some(Flash::Taken(values)) => !values.iter().any(|value| **value == *entry.value),
+            Some(Flash::Taken(values)) => {
+                !values.iter().any(|value| value.as_bytes() == entry.value)
+            }
             Some(Flash::Kept) => true,
             Some(Flash::Untouched) | None => {
                 !(self.ages && entry.kind == Kind::FlashNext && was_seen())
@@ -175,23 +169,64 @@ impl Changes {
     }
 }
 
+impl Slot {
+    /// Adds what this request has put under the key. `rerun` is the outcome of an update that was run again.
+    ///
+    /// What stays of the record under the same key is there already.
+    fn put<'a>(
+        &'a self,
+        rerun: Option<&'a Option<Value>>,
+        base: Option<&Record>,
+        now: u64,
+        entries: &mut Vec<RawEntry<'a>>,
+    ) -> Result<(), Error> {
+        let key = &*self.key;
+        let lasting = match &self.lasting {
+            Lasting::Set(value) => Some(value),
+            Lasting::Updated(update) => rerun.unwrap_or(&update.seen).as_ref(),
+            Lasting::Faulty(error) => return Err(error.clone()),
+            Lasting::Untouched | Lasting::Unset => None,
+        };
+        let lasting = lasting.filter(|value| value.terms.hold_at(now));
+        if let Some(value) = lasting {
+            let entry = value.entry(key, Kind::Lasting, base).raw();
+            // Before a flash value that stays.
+            let stays = entries.last().is_some_and(|last| last.key == entry.key);
+            entries.insert(entries.len() - usize::from(stays), entry);
+        }
+        match &self.flash {
+            Flash::Set(value, lifetime, _) => {
+                entries.push(value.entry(key, lifetime.kind(), base).raw());
+            }
+            Flash::Faulty(error) => return Err(error.clone()),
+            Flash::Untouched | Flash::Unset | Flash::Taken(_) | Flash::Kept => {}
+        }
+        Ok(())
+    }
+}
+
+fn rerun_of(rerun: &[(usize, Option<Value>)], index: usize) -> Option<&Option<Value>> {
+    let found = rerun.iter().find(|(at, _)| *at == index);
+    found.map(|(_, outcome)| outcome)
+}
+
 impl Lasting {
     /// Takes in that a commit has changed what is stored.
     fn follow(&mut self, written: &Changes) {
-        if let Self::Updated { base, .. } = self {
-            let is_stored = !matches!(base, Base::Written(stamp) if *stamp > written.stamp);
+        if let Self::Updated(update) = self {
+            let is_stored = !matches!(update.base, Base::Written(stamp) if stamp > written.stamp);
             if is_stored {
-                *base = Base::Stale;
+                update.base = Base::Stale;
             }
         }
     }
 
     /// Takes in that the steps up to here were written.
     fn drop_steps_of(&mut self, written: &Self) {
-        let (Self::Updated { steps, .. }, Self::Updated { steps: done, .. }) = (self, written)
-        else {
+        let (Self::Updated(update), Self::Updated(done)) = (self, written) else {
             return;
         };
+        let (steps, done) = (&mut update.steps, &done.steps);
         if steps
             .first()
             .zip(done.first())
@@ -202,7 +237,7 @@ impl Lasting {
     }
 }
 
-fn check_size(entries: &[Entry<'_>], limit: usize) -> Result<(), Error> {
+fn check_size(entries: &[RawEntry<'_>], limit: usize) -> Result<(), Error> {
     /// The quotes, the colon and the comma around a key.
     const AROUND: usize = 4;
     /// A limit, as a number of seconds.
@@ -227,7 +262,7 @@ fn check_size(entries: &[Entry<'_>], limit: usize) -> Result<(), Error> {
 }
 
 /// The three largest values and their keys.
-pub(crate) fn largest<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<(String, usize)> {
+pub(crate) fn largest<'a>(entries: impl Iterator<Item = RawEntry<'a>>) -> Vec<(String, usize)> {
     let mut sizes: Vec<_> = entries
         .map(|entry| (entry.key, entry.value.len()))
         .collect();
@@ -235,6 +270,6 @@ pub(crate) fn largest<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<(Stri
     sizes.truncate(3);
     sizes
         .into_iter()
-        .map(|(key, size)| (key.to_owned(), size))
+        .map(|(key, size)| (String::from_utf8_lossy(key).into_owned(), size))
         .collect()
 }

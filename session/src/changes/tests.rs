@@ -11,7 +11,9 @@ fn record(entries: &[(&str, Kind, &str)]) -> Record {
         value,
         terms,
     });
-    Record::of(0, &mut entries.collect())
+    let mut entries: Vec<_> = entries.map(Entry::raw).collect();
+    entries.sort_by_key(|entry| (entry.key, entry.kind));
+    Record::of(0, &mut entries)
 }
 
 fn json(text: &str) -> Value {
@@ -124,12 +126,13 @@ fn kept(key: &'static str, value: &'static str, until: u64) -> Record {
     };
     Record::of(
         0,
-        &mut vec![Entry {
+        &mut [Entry {
             key,
             kind: Kind::Lasting,
             value,
             terms,
-        }],
+        }
+        .raw()],
     )
 }
 

@@ -60,28 +60,31 @@ impl Record {
     /// The mark that a session ended.
     pub(crate) fn mark(created_at: u64, ended: &Ended) -> Self {
         let Ended::Rotated(Rotated { successor, forward }) = ended else {
-            return pack(created_at, State::Ended, &mut Vec::new());
+            return pack(created_at, State::Ended, &mut []);
         };
         let successor = format!("\"{successor}\"");
-        let mut entries = vec![("successor", successor.as_str())];
         let id_and_until = forward.as_ref().map(|forward| {
             let id = URL_SAFE_NO_PAD.encode(forward.padded_id);
             (format!("\"{id}\""), forward.until.to_string())
         });
-        if let Some((id, until)) = &id_and_until {
-            entries.extend([("forward", id.as_str()), ("until", until.as_str())]);
-        }
-        let kind = Kind::Ended;
-        let mut entries = entries
-            .into_iter()
-            .map(|(key, value)| Entry {
+        let entry = |key, value| {
+            let (kind, terms) = (Kind::Ended, Terms::default());
+            let entry: Entry<'_> = Entry {
                 key,
                 kind,
                 value,
-                terms: Terms::default(),
-            })
-            .collect();
-        pack(created_at, State::Ended, &mut entries)
+                terms,
+            };
+            entry.raw()
+        };
+        let successor = entry("successor", &successor);
+        match &id_and_until {
+            None => pack(created_at, State::Ended, &mut [successor]),
+            Some((id, until)) => {
+                let mut entries = [entry("forward", id), successor, entry("until", until)];
+                pack(created_at, State::Ended, &mut entries)
+            }
+        }
     }
 
     /// How the session ended, if it did.

@@ -1,13 +1,13 @@
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::StorageError;
-use crate::record::{Entry, Kind, MAX_RECORD_BYTES, Record, State, Terms, pack};
+use crate::record::{Entry, Kind, MAX_RECORD_BYTES, RawEntry, Record, State, Terms, pack, sort};
 
 /// The format that is written. Every format up to it can be read.
 const FORMAT: u32 = 1;
@@ -25,8 +25,10 @@ impl Record {
                 "the record is larger than any that is written",
             ));
         }
+        let json = std::str::from_utf8(json)
+            .map_err(|_| StorageError::corrupt("the record is not UTF-8"))?;
         // The reader's own message may quote what is stored, so it goes no further than its position.
-        let wire: Wire<'_> = serde_json::from_slice(json).map_err(|error| {
+        let wire: Wire<'_> = serde_json::from_str(json).map_err(|error| {
             StorageError::corrupt(format!(
                 "no record's JSON at line {}, column {}",
                 error.line(),
@@ -40,42 +42,44 @@ impl Record {
             )));
         }
         let secret: BTreeSet<&str> = wire.secret.iter().map(|Key(key)| &**key).collect();
-        let mut entries = Vec::new();
-        let places = [
-            (Kind::Lasting, &wire.values),
+        let lasting = wire.values.iter().map(|(key, value)| Entry {
+            key: key.as_bytes(),
+            kind: Kind::Lasting,
+            value: value.get().as_bytes(),
+            terms: Terms {
+                until: wire.until.get(key).copied(),
+                secret: secret.contains(key),
+            },
+        });
+        let flash = [
             (Kind::Flash, &wire.flash),
             (Kind::FlashNext, &wire.flash_next),
         ];
-        for (kind, map) in places {
-            entries.extend(map.0.iter().map(|(key, value)| {
-                Entry {
-                    key,
-                    kind,
-                    value: value.get(),
-                    terms: Terms {
-                        until: Some(kind)
-                            .filter(|kind| *kind == Kind::Lasting)
-                            .and_then(|_| wire.until.0.get(key).copied()),
-                        secret: secret.contains(&**key),
-                    },
-                }
-            }));
-        }
-        if let Some(ended) = &wire.ended {
-            let kind = Kind::Ended;
-            entries.clear();
-            entries.extend(ended.0.iter().map(|(key, value)| Entry {
-                key,
+        let flash = flash.into_iter().flat_map(|(kind, map)| {
+            let secret = &secret;
+            map.iter().map(move |(key, value)| Entry {
+                key: key.as_bytes(),
                 kind,
-                value: value.get(),
-                terms: Terms::default(),
-            }));
-        }
-        let state = if wire.ended.is_some() {
-            State::Ended
-        } else {
-            State::Live
+                value: value.get().as_bytes(),
+                terms: Terms {
+                    until: None,
+                    secret: secret.contains(key),
+                },
+            })
+        });
+        let ended = wire.ended.as_ref();
+        let mark = ended.into_iter().flat_map(Map::iter);
+        let mark = mark.map(|(key, value)| Entry {
+            key: key.as_bytes(),
+            kind: Kind::Ended,
+            value: value.get().as_bytes(),
+            terms: Terms::default(),
+        });
+        let (state, mut entries): (_, Vec<RawEntry<'_>>) = match ended {
+            None => (State::Live, lasting.chain(flash).collect()),
+            Some(_) => (State::Ended, mark.collect()),
         };
+        sort(&mut entries);
         let record = pack(wire.created_at, state, &mut entries);
         if state == State::Ended && record.ended().is_none() {
             return Err(StorageError::corrupt(
@@ -87,77 +91,88 @@ impl Record {
 
     /// Writes the record as JSON, on one line.
     pub fn to_json(&self) -> String {
-        let mut json = String::with_capacity(self.packed.len() + 64);
         let created_at = self.created_at_unix();
-        let _ = write!(json, r#"{{"format":{FORMAT},"created_at":{created_at}"#);
-        let ended = self.state() == State::Ended;
-        let places = [
-            ("values", Kind::Lasting, !ended),
-            ("flash", Kind::Flash, false),
-            ("flash_next", Kind::FlashNext, false),
-            ("ended", Kind::Ended, ended),
-        ];
-        for (place, kind, always) in places {
-            let mut open = false;
-            for entry in self.entries().filter(|entry| entry.kind == kind) {
-                json.push_str(if open { "," } else { ",\"" });
-                if !open {
-                    json.push_str(place);
-                    json.push_str("\":{");
-                    open = true;
-                }
-                push_json_string(entry.key, &mut json);
-                json.push(':');
-                json.push_str(entry.value);
-            }
-            if open {
-                json.push('}');
-            } else if always {
-                json.push_str(",\"");
-                json.push_str(place);
-                json.push_str("\":{}");
-            }
+        let head = format!(r#"{{"format":{FORMAT},"created_at":{created_at}"#);
+        // As bytes, since all of it was text before: it is looked at once, as a whole, in the end.
+        let mut json = Vec::with_capacity(self.packed.len() + 64);
+        json.extend_from_slice(head.as_bytes());
+        let entries: Vec<_> = self.raw_entries().collect();
+        let of = |kind| entries.iter().filter(move |entry| entry.kind == kind);
+        if self.state() == State::Ended {
+            object("ended", true, &mut json, of(Kind::Ended), value);
+        } else {
+            object("values", true, &mut json, of(Kind::Lasting), value);
+            object("flash", false, &mut json, of(Kind::Flash), value);
+            object("flash_next", false, &mut json, of(Kind::FlashNext), value);
+            let limited = entries.iter().filter(|entry| entry.terms.until.is_some());
+            object("until", false, &mut json, limited, until);
+            secret(&entries, &mut json);
         }
-        self.write_terms(&mut json);
-        json.push('}');
-        json
-    }
-
-    fn write_terms(&self, json: &mut String) {
-        let mut first = true;
-        for entry in self.entries() {
-            let Some(until) = entry.terms.until else {
-                continue;
-            };
-            json.push_str(if first { ",\"until\":{" } else { "," });
-            first = false;
-            push_json_string(entry.key, json);
-            let _ = write!(json, ":{until}");
-        }
-        json.push_str(if first { "" } else { "}" });
-        let mut secret: Vec<&str> = self
-            .entries()
-            .filter(|entry| entry.terms.secret)
-            .map(|entry| entry.key)
-            .collect();
-        // Sorted already: a lasting and a flash value of one key stand side by side.
-        secret.dedup();
-        for (index, key) in secret.iter().enumerate() {
-            json.push_str(if index == 0 { ",\"secret\":[" } else { "," });
-            push_json_string(key, json);
-        }
-        json.push_str(if secret.is_empty() { "" } else { "]" });
+        json.push(b'}');
+        // Invariant: keys and values are text, and so is what stands between them.
+        String::from_utf8(json).unwrap_or_default()
     }
 }
 
-fn push_json_string(text: &str, json: &mut String) {
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
-        json.push('"');
-        json.push_str(text);
-        json.push('"');
+/// Writes an object behind what is there: when it is empty only if it is `always` to be there.
+fn object<'a>(
+    name: &str,
+    always: bool,
+    json: &mut Vec<u8>,
+    entries: impl Iterator<Item = &'a RawEntry<'a>>,
+    write: impl Fn(&RawEntry<'_>, &mut Vec<u8>),
+) {
+    let mut entries = entries.peekable();
+    if entries.peek().is_none() && !always {
+        return;
+    }
+    json.extend_from_slice(b",\"");
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":{");
+    for (index, entry) in entries.enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        push_key(entry.key, json);
+        json.push(b':');
+        write(entry, json);
+    }
+    json.push(b'}');
+}
+
+fn value(entry: &RawEntry<'_>, json: &mut Vec<u8>) {
+    json.extend_from_slice(entry.value);
+}
+
+fn until(entry: &RawEntry<'_>, json: &mut Vec<u8>) {
+    let until = entry.terms.until.unwrap_or_default();
+    json.extend_from_slice(until.to_string().as_bytes());
+}
+
+fn secret(entries: &[RawEntry<'_>], json: &mut Vec<u8>) {
+    let secret = entries.iter().filter(|entry| entry.terms.secret);
+    // In order already: a lasting and a flash value of one key stand side by side.
+    let mut secret: Vec<&[u8]> = secret.map(|entry| entry.key).collect();
+    secret.dedup();
+    for (index, key) in secret.iter().enumerate() {
+        let before: &[u8] = if index == 0 { b",\"secret\":[" } else { b"," };
+        json.extend_from_slice(before);
+        push_key(key, json);
+    }
+    if !secret.is_empty() {
+        json.push(b']');
+    }
+}
+
+fn push_key(key: &[u8], json: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    if key.iter().all(is_plain) {
+        json.push(b'"');
+        json.extend_from_slice(key);
+        json.push(b'"');
     } else {
-        json.push_str(&serde_json::Value::from(text).to_string());
+        let text = serde_json::Value::from(String::from_utf8_lossy(key));
+        json.extend_from_slice(text.to_string().as_bytes());
     }
 }
 
@@ -173,11 +188,34 @@ struct Wire<'a> {
     secret: Vec<Key<'a>>,
 }
 
-struct Map<'a, V = &'a RawValue>(BTreeMap<Cow<'a, str>, V>);
+/// An object. Invariant: in the order of its keys, each once.
+struct Map<'a, V = &'a RawValue>(Vec<(Cow<'a, str>, V)>);
+
+impl<'a, V> Map<'a, V> {
+    /// Of a key that is there twice the last value counts.
+    fn new(mut entries: Vec<(Cow<'a, str>, V)>) -> Self {
+        // What this library has written is in order.
+        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            entries.reverse();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            entries.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        Self(entries)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        self.0.iter().map(|(key, value)| (&**key, value))
+    }
+
+    fn get(&self, key: &str) -> Option<&V> {
+        let place = self.0.binary_search_by(|(known, _)| (**known).cmp(key));
+        self.0.get(place.ok()?).map(|(_, value)| value)
+    }
+}
 
 impl<V> Default for Map<'_, V> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 }
 
@@ -241,11 +279,11 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Map<'a, V> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = BTreeMap::new();
+                let mut entries = Vec::with_capacity(16);
                 while let Some((Key(key), value)) = map.next_entry()? {
-                    entries.insert(key, value);
+                    entries.push((key, value));
                 }
-                Ok(Map(entries))
+                Ok(Map::new(entries))
             }
         }
         deserializer.deserialize_map(EntriesVisitor(PhantomData))
@@ -326,6 +364,16 @@ mod tests {
         assert_eq!(
             record.to_json(),
             r#"{"format":1,"created_at":1,"values":{}}"#
+        );
+    }
+
+    #[test]
+    fn keys_in_any_order_are_read_and_of_one_that_is_there_twice_the_last_value() {
+        let json = r#"{"format":1,"created_at":1,"values":{"b":1,"c":2,"a":3,"b":4,"c":5,"b":6}}"#;
+        let record = Record::from_json(json.as_bytes()).unwrap();
+        assert_eq!(
+            record.to_json(),
+            r#"{"format":1,"created_at":1,"values":{"a":3,"b":6,"c":5}}"#
         );
     }
 

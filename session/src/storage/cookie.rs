@@ -151,7 +151,7 @@ fn seal(
         return Err(Error::TooLarge {
             bytes,
             limit: MAX_COOKIE_BYTES,
-            largest: largest(record.entries()),
+            largest: largest(record.raw_entries()),
         });
     }
     let keys = cookie.keys();

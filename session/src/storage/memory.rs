@@ -1,6 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -9,11 +7,14 @@ use crate::expiry::{Clock, SystemClock, from_unix, to_unix};
 use crate::id::StorageKey;
 use crate::record::Record;
 use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
+use crate::storage::memory::shard::{Entry, Shard};
 use crate::storage::sweep::Sweep;
 
+mod shard;
+
 const SHARDS: usize = 64;
-/// Expired sessions that every write looks for in its shard: more than one, so that they go faster than they come.
-const EVICTED_PER_WRITE: usize = 2;
+/// Deadlines that every write looks at in its shard: more than one, so that sessions go faster than they come.
+const LOOKED_AT_PER_WRITE: usize = 2;
 
 /// Sessions in this process's memory: for one process, tests and development. They end with it.
 ///
@@ -64,10 +65,7 @@ impl MemoryStorage {
 
     /// How many sessions there are, those included that have expired and are not evicted yet.
     pub fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| lock(shard).entries.len())
-            .sum()
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
     /// Whether there is no session.
@@ -119,18 +117,24 @@ impl Backend for MemoryStorage {
     ) -> Result<Created, StorageError> {
         let now = self.now();
         let mut shard = self.shard(key);
-        shard.evict_expired(now, EVICTED_PER_WRITE);
+        shard.evict_expired(now, LOOKED_AT_PER_WRITE);
         if shard.live(key, now).is_some() {
             return Ok(Created::Taken);
         }
-        while shard.entries.len() >= self.capacity_per_shard && shard.evict_first() {}
+        while shard.len() >= self.capacity_per_shard {
+            shard.evict_first();
+        }
         let entry = Entry {
+            key: *key,
             record: record.clone(),
             version: 1,
             expires_at: to_unix(expires_at),
         };
-        shard.put(*key, entry);
-        Ok(Created::Done { version: 1 })
+        Ok(if shard.add(entry, now) {
+            Created::Done { version: 1 }
+        } else {
+            Created::Taken
+        })
     }
 
     async fn update(
@@ -142,21 +146,19 @@ impl Backend for MemoryStorage {
     ) -> Result<Updated, StorageError> {
         let now = self.now();
         let mut shard = self.shard(key);
-        shard.evict_expired(now, EVICTED_PER_WRITE);
-        match shard.live(key, now).map(|entry| entry.version) {
-            None => Ok(Updated::Gone),
-            Some(version) if version != seen_version => Ok(Updated::Conflict),
-            Some(version) => {
-                let version = version.wrapping_add(1);
-                let entry = Entry {
-                    record: record.clone(),
-                    version,
-                    expires_at: to_unix(expires_at),
-                };
-                shard.put(*key, entry);
-                Ok(Updated::Done { version })
+        shard.evict_expired(now, LOOKED_AT_PER_WRITE);
+        let updated = shard.change(key, now, |entry| {
+            if entry.version != seen_version {
+                return Updated::Conflict;
             }
-        }
+            entry.record = record.clone();
+            entry.version = entry.version.wrapping_add(1);
+            entry.expires_at = to_unix(expires_at);
+            Updated::Done {
+                version: entry.version,
+            }
+        });
+        Ok(updated.unwrap_or(Updated::Gone))
     }
 
     async fn touch(
@@ -166,17 +168,11 @@ impl Backend for MemoryStorage {
     ) -> Result<Touched, StorageError> {
         let now = self.now();
         let mut shard = self.shard(key);
-        let Some(entry) = shard.live(key, now).cloned() else {
-            return Ok(Touched::Gone);
-        };
-        shard.put(
-            *key,
-            Entry {
-                expires_at: to_unix(expires_at),
-                ..entry
-            },
-        );
-        Ok(Touched::Done)
+        let touched = shard.change(key, now, |entry| {
+            entry.expires_at = to_unix(expires_at);
+            Touched::Done
+        });
+        Ok(touched.unwrap_or(Touched::Gone))
     }
 
     async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
@@ -198,89 +194,6 @@ impl Sweep for MemoryStorage {
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Invariant: `deadlines` has exactly one pair for each entry.
-#[derive(Default)]
-struct Shard {
-    entries: HashMap<StorageKey, Entry, BuildHasherDefault<KeyHasher>>,
-    deadlines: BTreeSet<(u64, StorageKey)>,
-}
-
-#[derive(Clone)]
-struct Entry {
-    record: Record,
-    version: u64,
-    expires_at: u64,
-}
-
-impl Shard {
-    fn live(&self, key: &StorageKey, now: u64) -> Option<&Entry> {
-        self.entries.get(key).filter(|entry| now < entry.expires_at)
-    }
-
-    fn put(&mut self, key: StorageKey, entry: Entry) {
-        let expires_at = entry.expires_at;
-        if let Some(before) = self.entries.insert(key, entry) {
-            if before.expires_at == expires_at {
-                return;
-            }
-            self.deadlines.remove(&(before.expires_at, key));
-        }
-        self.deadlines.insert((expires_at, key));
-    }
-
-    fn remove(&mut self, key: &StorageKey) {
-        if let Some(entry) = self.entries.remove(key) {
-            self.deadlines.remove(&(entry.expires_at, *key));
-            self.give_back();
-        }
-    }
-
-    fn evict_expired(&mut self, now: u64, most: usize) -> u64 {
-        let mut evicted = 0;
-        while evicted < most && self.deadlines.first().is_some_and(|&(at, _)| at <= now) {
-            self.evict_first();
-            evicted += 1;
-        }
-        evicted as u64
-    }
-
-    fn evict_first(&mut self) -> bool {
-        let Some((_, key)) = self.deadlines.pop_first() else {
-            return false;
-        };
-        self.entries.remove(&key);
-        self.give_back();
-        true
-    }
-
-    /// Shrinks a map that is mostly room. The factor of two left keeps it from growing again at once.
-    fn give_back(&mut self) {
-        const SMALL: usize = 64;
-        if self.entries.capacity() > SMALL && self.entries.len() < self.entries.capacity() / 4 {
-            self.entries.shrink_to(self.entries.len() * 2);
-        }
-    }
-}
-
-/// Takes eight bytes of the key as they are: a SHA-256 is spread already, and nobody chooses it.
-#[derive(Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        // The first bytes choose the shard.
-        if let Some(last) = bytes.last_chunk() {
-            self.0 = u64::from_le_bytes(*last);
-        }
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 #[cfg(test)]
@@ -333,18 +246,14 @@ mod tests {
         let keys: Vec<_> = storage
             .shards
             .iter()
-            .flat_map(|s| lock(s).entries.keys().copied().collect::<Vec<_>>())
+            .flat_map(|shard| lock(shard).keys())
             .collect();
         for key in &keys {
             storage.delete(key).await.unwrap();
         }
-        let room: usize = storage
-            .shards
-            .iter()
-            .map(|shard| lock(shard).entries.capacity())
-            .sum();
+        let room: usize = storage.shards.iter().map(|shard| lock(shard).room()).sum();
         assert!(
-            storage.is_empty() && room <= SHARDS * 128,
+            storage.is_empty() && room <= SHARDS * 3 * 128,
             "room for {room}"
         );
     }

@@ -128,6 +128,15 @@ impl SessionStorage for BoxStorage {
 }
 
 impl BoxStorage {
+    /// [`read`](SessionStorage::read), boxed as it is.
+    pub(crate) fn read_boxed<'a>(
+        &'a self,
+        value: &'a str,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Option<Session>, Error>> {
+        self.0.read(value, context)
+    }
+
     pub(crate) fn finish(
         &self,
         sessions: Sessions,

@@ -4,8 +4,8 @@ use http::request::Parts;
 
 use crate::schema::SessionSchema;
 use crate::session::Session;
+use crate::web::extract::session_of;
 use crate::web::rejection::Rejection;
-use crate::web::tower::session_of;
 
 impl<S: SessionSchema, T: Sync> FromRequestParts<T> for Session<S> {
     type Rejection = Rejection;

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | tracing | outside | it sees the 503 of a commit that failed, and what the session logs is in the request's span |
 //! | catch-panic | outside | a panic passes the session layer as what it is. Inside it is a 500, which [`commit_on_server_error`] commits as any other |
-//! | time limit | outside | a request that is out of time is dropped, and with it what its handler has changed so far. Inside the same holds only if the limit answers 5xx: tower-http's default is 408, an answer like any other, which commits what a handler had done when it was cut off |
+//! | time limit | outside | a request that is out of time is dropped, and with it what its handler has changed so far. Inside the same holds only for a limit that answers 5xx: a 408 is an answer like any other, which commits what a handler had done when it was cut off |
 //! | CORS | outside | the 503 of a commit that failed is one that scripts of other origins may read, too; preflight requests end before they get here |
 //! | compression | either side | each adds its own name to Vary |
 //! | **session** | | |
@@ -123,6 +123,8 @@
 pub mod actix_web;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "tower")]
+mod extract;
 #[cfg(feature = "poem")]
 pub mod poem;
 #[cfg_attr(
@@ -156,6 +158,8 @@ mod tower;
 #[cfg(any(feature = "actix-web", feature = "poem", feature = "salvo"))]
 mod unwind;
 
+#[cfg(feature = "tower")]
+pub use self::extract::session_of;
 pub use self::rejection::Rejection;
 #[cfg(feature = "tower")]
-pub use self::tower::{ResponseFuture, SessionLayer, SessionService, session_of};
+pub use self::tower::{ResponseFuture, SessionLayer, SessionService};

@@ -167,8 +167,9 @@ impl<'a, S: SessionSchema> FromRequest<'a> for Session<S> {
             .extensions()
             .get::<RequestSession>()
             .ok_or(Rejection::MissingLayer { add: ADD })?;
-        let fields = request.headers().get_all(COOKIE).into_iter();
-        Ok(session.session(fields.map(HeaderValue::as_bytes)).await?)
+        let fields = || request.headers().get_all(COOKIE).into_iter();
+        let fields = || fields().map(HeaderValue::as_bytes);
+        Ok(session.session(fields).await?)
     }
 }
 

@@ -4,12 +4,11 @@
 //! keeps what belongs to a request, and after the handler does what [`Exchange::end`] says. Its extractor hands the Cookie
 //! fields to [`RequestSession::session`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::OnceCell;
 
 use crate::expiry::Expiry;
 use crate::manager::{Finish, Sessions};
@@ -44,7 +43,7 @@ impl Settings {
         }
         let place = Place {
             settings: self.clone(),
-            session: OnceCell::new(),
+            session: OnceLock::new(),
             is_closed: AtomicBool::new(false),
         };
         Some(Exchange {
@@ -69,7 +68,7 @@ pub(crate) struct RequestSession(Arc<Place>);
 
 struct Place {
     settings: Settings,
-    session: OnceCell<Session>,
+    session: OnceLock<Session>,
     /// The response has left, or will never leave, and nobody had asked for the session.
     is_closed: AtomicBool,
 }
@@ -94,19 +93,25 @@ pub(crate) enum End {
 
 impl RequestSession {
     /// The request's session, loaded at the first call. A failed load is tried again at the next.
-    pub(crate) async fn session<'a, S: SessionSchema>(
+    ///
+    /// `cookie_fields` gives the values of the request's Cookie fields, each time it is called.
+    pub(crate) async fn session<'a, S: SessionSchema, I: Iterator<Item = &'a [u8]>>(
         &self,
-        cookie_fields: impl Iterator<Item = &'a [u8]>,
+        cookie_fields: impl Fn() -> I,
     ) -> Result<Session<S>, Rejection> {
         let Place {
             settings,
-            session,
+            session: place,
             is_closed,
         } = &*self.0;
-        let session = session
-            .get_or_try_init(|| settings.sessions.open_from(cookie_fields))
-            .await
-            .map_err(Rejection::Unavailable)?;
+        let session = if let Some(session) = place.get() {
+            session
+        } else {
+            let opened = settings.sessions.open_from(cookie_fields).await;
+            let opened = opened.map_err(Rejection::Unavailable)?;
+            // Of two extractors that load at once, the first to be done gives both of them its session.
+            place.get_or_init(|| opened)
+        };
         // For a task that outlives its request. Also when it asks just as that ends: one of the two sees the other.
         if is_closed.fetch_or(false, Ordering::AcqRel) {
             settings.sessions.headers_sent(session);

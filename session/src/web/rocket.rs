@@ -197,10 +197,12 @@ impl<'r, S: SessionSchema> FromRequest<'r> for Session<S> {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Rejection> {
         let loaded = match kept_in(request) {
             Some(Kept { session, .. }) => {
-                let fields = request.headers().get(COOKIE.as_str());
                 let jar = jar_without_field(request);
-                let fields = fields.chain(jar.iter().map(String::as_str));
-                session.session(fields.map(str::as_bytes)).await
+                let fields = || {
+                    let fields = request.headers().get(COOKIE.as_str());
+                    fields.chain(jar.iter().map(String::as_str))
+                };
+                session.session(|| fields().map(str::as_bytes)).await
             }
             None => Err(Rejection::MissingLayer { add: ADD }),
         };

@@ -166,8 +166,9 @@ impl<'ex, S: SessionSchema> Extractible<'ex> for Session<S> {
         let session = depot
             .get_typed::<RequestSession>()
             .map_err(|_| Rejection::MissingLayer { add: ADD })?;
-        let fields = request.headers().get_all(COOKIE).into_iter();
-        session.session(fields.map(HeaderValue::as_bytes)).await
+        let fields = || request.headers().get_all(COOKIE).into_iter();
+        let fields = || fields().map(HeaderValue::as_bytes);
+        session.session(fields).await
     }
 }
 

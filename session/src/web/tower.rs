@@ -4,8 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::COOKIE;
-use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -13,10 +12,7 @@ use tower_service::Service;
 use crate::cookie::SessionCookie;
 use crate::expiry::Expiry;
 use crate::manager::{Finish, Sessions};
-use crate::schema::SessionSchema;
-use crate::session::Session;
 use crate::storage::SessionStorage;
-use crate::web::rejection::Rejection;
 use crate::web::request::{End, Exchange, RequestSession, Settings, mark};
 
 /// Gives every request its session, and commits it after the handler.
@@ -75,7 +71,7 @@ impl SessionLayer {
     ///
     /// # Default
     ///
-    /// `false`: a handler that fails stores nothing, but for a [`destroy`](Session::destroy), which is always carried out.
+    /// `false`: a handler that fails stores nothing, but for a [`destroy`](crate::Session::destroy), which is always carried out.
     pub fn commit_on_server_error(mut self, commit: bool) -> Self {
         self.settings.commit_on_server_error = commit;
         self
@@ -136,59 +132,6 @@ where
     }
 }
 
-/// The session of a request that came through a [`SessionLayer`], for services without extractors of their own.
-///
-/// The first call loads the session; every later one, also with another schema, is another handle of it.
-///
-/// # Errors
-///
-/// A [`Rejection`], whose [`status`](Rejection::status) and text are the response to give.
-///
-/// # Example
-///
-/// ```
-/// use std::convert::Infallible;
-///
-/// use http::{Request, Response};
-/// use session::{KeyRing, MemoryStorage, Session, SessionCookie, SessionLayer};
-/// use tower::{Layer, Service, ServiceExt, service_fn};
-///
-/// async fn count(request: Request<()>) -> Result<Response<String>, Infallible> {
-///     let session: Session = match session::web::session_of(request.extensions(), request.headers()).await {
-///         Ok(session) => session,
-///         Err(rejection) => {
-///             let mut response = Response::new(rejection.to_string());
-///             *response.status_mut() = rejection.status();
-///             return Ok(response);
-///         }
-///     };
-///     session.update("visits", |visits: &mut Option<u32>| *visits.get_or_insert(0) += 1);
-///     Ok(Response::new(session.data().to_string()))
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let cookie = SessionCookie::new("__Host-session", KeyRing::generate()?);
-/// let layer = SessionLayer::new(cookie, MemoryStorage::new());
-/// let response = layer.layer(service_fn(count)).oneshot(Request::new(())).await?;
-/// assert_eq!(response.body(), r#"{"visits":1}"#);
-/// assert!(response.headers().contains_key("set-cookie"));
-/// # Ok(())
-/// # }
-/// ```
-pub async fn session_of<S: SessionSchema>(
-    extensions: &Extensions,
-    headers: &HeaderMap,
-) -> Result<Session<S>, Rejection> {
-    let session = extensions
-        .get::<RequestSession>()
-        .ok_or(Rejection::MissingLayer { add: ADD })?;
-    let fields = headers.get_all(COOKIE).into_iter();
-    session.session(fields.map(HeaderValue::as_bytes)).await
-}
-
-const ADD: &str = "`.layer(SessionLayer::new(cookie, storage))` below its `.route(..)`";
-
 pin_project! {
     /// The response of a [`SessionService`].
     pub struct ResponseFuture<F, B, E> {
@@ -239,14 +182,9 @@ where
                         Err(panic) => Outcome::Panicked(panic),
                     };
                     match exchange.end(outcome.status()) {
-                        End::Untouched => return outcome.end(),
+                        End::Untouched => return outcome.end(|_| ()),
                         End::Settled => {
-                            return outcome
-                                .map(|mut response| {
-                                    mark(response.headers_mut(), None);
-                                    response
-                                })
-                                .end();
+                            return outcome.end(|response| mark(response.headers_mut(), None));
                         }
                         End::Commit(finish) => State::Finishing {
                             finish,
@@ -260,22 +198,15 @@ where
                     let Some(outcome) = outcome.take() else {
                         return Poll::Pending;
                     };
-                    return outcome
-                        .map(|response| {
-                            let mut response = if committed.is_ok() {
-                                response
-                            } else {
-                                unavailable()
-                            };
-                            mark(response.headers_mut(), set_cookie);
-                            response
-                        })
-                        .end();
+                    return outcome.end(|response| {
+                        if committed.is_err() {
+                            *response = empty(StatusCode::SERVICE_UNAVAILABLE);
+                        }
+                        mark(response.headers_mut(), set_cookie);
+                    });
                 }
                 StateProjection::Refused => {
-                    let mut response = Response::new(B::default());
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    return Poll::Ready(Ok(response));
+                    return Poll::Ready(Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)));
                 }
             };
             this.state.set(next);
@@ -291,23 +222,19 @@ impl<B, E> Outcome<B, E> {
         }
     }
 
-    fn map(self, change: impl FnOnce(Response<B>) -> Response<B>) -> Self {
+    fn end(self, change: impl FnOnce(&mut Response<B>)) -> Poll<Result<Response<B>, E>> {
         match self {
-            Self::Returned(returned) => Self::Returned(returned.map(change)),
-            Self::Panicked(panic) => Self::Panicked(panic),
-        }
-    }
-
-    fn end(self) -> Poll<Result<Response<B>, E>> {
-        match self {
-            Self::Returned(returned) => Poll::Ready(returned),
+            Self::Returned(returned) => Poll::Ready(returned.map(|mut response| {
+                change(&mut response);
+                response
+            })),
             Self::Panicked(panic) => resume_unwind(panic),
         }
     }
 }
 
-fn unavailable<B: Default>() -> Response<B> {
+fn empty<B: Default>(status: StatusCode) -> Response<B> {
     let mut response = Response::new(B::default());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    *response.status_mut() = status;
     response
 }

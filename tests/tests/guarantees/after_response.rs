@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::routing::get;
 use http::StatusCode;
-use session::testing::{Calls, Verb};
+use session::testing::Calls;
 use session::web::session_of;
 use session::{Error, Session};
 use tokio::sync::mpsc;
@@ -18,6 +18,9 @@ use super::stage::{IDLE, Stage};
 use crate::support::client::{Client, SetCookie};
 use crate::support::log::Log;
 
+mod by_hand;
+mod lost;
+
 on_backends!(
     a_change_needs_no_cookie_and_is_stored,
     a_new_session_is_refused_and_not_stored,
@@ -27,23 +30,12 @@ on_backends!(
     a_session_that_another_request_has_ended_is_gone,
     activity_is_written_and_left_to_the_next_request_to_renew,
     a_commit_that_the_response_meets_leaves_its_cookie_there,
-    a_new_session_has_no_response_to_go_with_when_the_request_was_dropped,
-    what_the_handler_of_a_dropped_request_changed_is_not_committed_by_its_task,
     a_session_that_is_first_asked_for_after_the_response_cannot_begin,
-    a_commit_that_failed_leaves_nothing_to_a_later_one,
-    what_is_never_committed_is_reported_once_by_its_keys,
-    what_was_dropped_on_purpose_is_not_reported,
-    by_hand_the_caller_says_when_the_headers_have_left,
-    by_hand_a_failed_request_stores_nothing_but_a_log_out,
 );
 in_the_cookie!(
     every_change_in_the_cookie_is_refused,
     a_logout_in_the_cookie_is_refused,
     reading_and_activity_in_the_cookie_are_no_change,
-    what_is_never_committed_is_reported_once_by_its_keys,
-    what_was_dropped_on_purpose_is_not_reported,
-    by_hand_the_caller_says_when_the_headers_have_left,
-    by_hand_a_failed_request_stores_nothing_but_a_log_out,
 );
 
 /// Keeps the sessions of requests.
@@ -259,27 +251,6 @@ async fn a_commit_that_the_response_meets_leaves_its_cookie_there(stage: Stage) 
     }
 }
 
-async fn a_new_session_has_no_response_to_go_with_when_the_request_was_dropped(stage: Stage) {
-    let (client, pocket) = visit(&stage).await;
-    let records = stage.records();
-    let stranger = client.anonymous();
-    let session = pocket.of_dropped_request(&stranger, "look").await;
-    act(&session, "set-key");
-    is_refused(&session.commit().await);
-    assert_eq!(stage.records(), records);
-}
-
-async fn what_the_handler_of_a_dropped_request_changed_is_not_committed_by_its_task(stage: Stage) {
-    let (client, pocket) = visit(&stage).await;
-    let session = pocket.of_dropped_request(&client, "set-lost").await;
-    act(&session, "set-kept");
-    session.commit().await.unwrap();
-    assert_eq!(
-        client.peek("/show").await.ok(),
-        r#"{"first":"first","kept":"kept"}"#
-    );
-}
-
 async fn a_session_that_is_first_asked_for_after_the_response_cannot_begin(stage: Stage) {
     let (client, _) = visit(&stage).await;
     let (sender, mut requests) = mpsc::unbounded_channel();
@@ -298,120 +269,6 @@ async fn a_session_that_is_first_asked_for_after_the_response_cannot_begin(stage
             committed.unwrap();
         }
     }
-}
-
-async fn a_commit_that_failed_leaves_nothing_to_a_later_one(stage: Stage) {
-    let log = Log::start();
-    let (client, pocket) = visit(&stage).await;
-    for what in ["set-lost", "logout"] {
-        stage.storage.fail(Verb::Update);
-        let answer = client.peek(&format!("/keep/{what}")).await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        stage.storage.heal();
-        assert_eq!(client.peek("/show").await.ok(), r#"{"first":"first"}"#);
-        let session = pocket.take();
-        if what == "set-lost" {
-            session.commit().await.unwrap();
-            assert_eq!(client.peek("/show").await.ok(), r#"{"first":"first"}"#);
-        }
-    }
-    assert_eq!((log.lines("ERROR"), log.lines("WARN")), (2, 0));
-}
-
-async fn what_is_never_committed_is_reported_once_by_its_keys(stage: Stage) {
-    const VALUE: &str = "do not log me";
-    let log = Log::start();
-    let (client, pocket) = visit(&stage).await;
-    let mut lines = 0;
-    let mut lose = |session: Session, shows: &str| {
-        let last = session.clone();
-        drop(session);
-        assert_eq!(log.lines("WARN"), lines);
-        drop(last);
-        lines += 1;
-        assert_eq!(log.lines("WARN"), lines, "{}", log.text());
-        assert!(log.text().lines().last().unwrap().contains(shows));
-    };
-    for path in ["/keep/look", "/keep/set-key", "/keep/set-key/500"] {
-        client.peek(path).await;
-        let session = pocket.take();
-        session.set("alpha", VALUE);
-        session.flash("beta", VALUE);
-        lose(session, r#"keys=["alpha", "beta"]"#);
-        for (what, shows) in [
-            ("clear", "cleared=true"),
-            ("rotate", "new_id=true"),
-            ("logout", "destroyed=true"),
-        ] {
-            client.peek(path).await;
-            let session = pocket.take();
-            act(&session, what);
-            lose(session, shows);
-        }
-    }
-    let stranger = client.anonymous();
-    stranger.peek("/keep/look").await.ok();
-    let session = pocket.take();
-    session.set("gamma", VALUE);
-    is_refused(&session.commit().await);
-    lose(session, r#"keys=["gamma"]"#);
-    assert!(!log.text().contains(VALUE));
-}
-
-async fn what_was_dropped_on_purpose_is_not_reported(stage: Stage) {
-    let log = Log::start();
-    let (client, pocket) = visit(&stage).await;
-    for client in [&client, &client.anonymous()] {
-        for path in ["/keep/set-key/500", "/keep/set-key", "/keep/look"] {
-            client.peek(path).await;
-            drop(pocket.take());
-        }
-        drop(pocket.of_dropped_request(client, "set-key").await);
-    }
-    let session = stage.sessions().open([""; 0]).await.unwrap();
-    act(&session, "set-key");
-    drop(session);
-    assert_eq!(log.lines("WARN"), 0, "{}", log.text());
-}
-
-async fn by_hand_the_caller_says_when_the_headers_have_left(stage: Stage) {
-    let sessions = stage.sessions();
-    let session = sessions.open([""; 0]).await.unwrap();
-    assert_eq!(sessions.commit(&session).await.unwrap(), None);
-    act(&session, "set-key");
-    assert!(sessions.commit(&session).await.unwrap().is_some());
-    act(&session, "rotate");
-    assert!(sessions.commit(&session).await.unwrap().is_some());
-    sessions.headers_sent(&session);
-    assert_eq!(sessions.commit(&session).await.unwrap(), None);
-    act(&session, "rotate");
-    let committed = sessions.commit(&session).await;
-    assert!(matches!(committed, Err(Error::HeadersSent)));
-    let destroyed = sessions.destroy(&session).await;
-    if stage.keeps_records() {
-        assert_eq!(destroyed.unwrap(), None);
-    } else {
-        assert!(matches!(destroyed, Err(Error::HeadersSent)));
-    }
-}
-
-async fn by_hand_a_failed_request_stores_nothing_but_a_log_out(stage: Stage) {
-    let (client, _) = visit(&stage).await;
-    let sessions = stage.sessions();
-    for what in ["set-key", "login", "look"] {
-        let session = sessions.open(client.cookie()).await.unwrap();
-        act(&session, what);
-        assert_eq!(sessions.abandon(&session).await.unwrap(), None);
-        assert_eq!(client.peek("/show").await.ok(), r#"{"first":"first"}"#);
-    }
-    let session = sessions.open(client.cookie()).await.unwrap();
-    act(&session, "goodbye");
-    let removal = sessions.abandon(&session).await.unwrap().unwrap();
-    assert!(removal.to_str().unwrap().contains("Max-Age=0"));
-    if stage.keeps_records() {
-        assert_eq!(client.peek("/show").await.ok(), "{}");
-    }
-    assert_eq!(stage.records(), 0);
 }
 
 async fn every_change_in_the_cookie_is_refused(stage: Stage) {

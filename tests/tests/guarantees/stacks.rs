@@ -49,7 +49,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 fn routes() -> Router {
     async fn stay(session: Session, Path(what): Path<String>) {
         act(&session, &what);
-        pending().await
+        pending::<()>().await;
     }
     async fn fail(session: Session, Path(what): Path<String>) {
         act(&session, &what);

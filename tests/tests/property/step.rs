@@ -72,7 +72,7 @@ fn pick() -> impl Strategy<Value = Pick> {
     ]
 }
 
-fn action() -> impl Strategy<Value = Action> {
+pub(super) fn action() -> impl Strategy<Value = Action> {
     let key = prop::sample::select(&KEYS[..]);
     prop_oneof![
         3 => key.clone().prop_map(Action::Get),

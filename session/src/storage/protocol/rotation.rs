@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use tokio::sync::MutexGuard;
 
 use crate::error::{Error, StorageError};
 use crate::expiry::from_unix;
@@ -30,7 +30,9 @@ impl<B: Backend> Writer<'_, B> {
         for attempt in 0..MAX_TRIES {
             let is_own = old.key == old_key;
             if rotation.grace > 0 && !is_own {
-                return self.join(seen, rotation, created.map(|_| new_key)).await;
+                return self
+                    .join(seen, rotation, created.map(|_| new_key), turn)
+                    .await;
             }
             let record = self.apply(&self.snapshot.changes, &old.record, &seen.record)?;
             let expires_at = self.deadline(&record);
@@ -88,7 +90,12 @@ impl<B: Backend> Writer<'_, B> {
         seen: &Stored,
         rotation: &Rotation,
         unused: Option<StorageKey>,
+        turn: Option<MutexGuard<'_, ()>>,
     ) -> Result<Outcome, Error> {
+        let _turn = match turn {
+            None => self.context.turn(&seen.key).await,
+            held => held,
+        };
         if let Some(key) = unused {
             self.backend.delete(&key).await?;
         }
@@ -120,45 +127,36 @@ impl<B: Backend> Writer<'_, B> {
         created: Option<u64>,
         expires_at: u64,
     ) -> Result<u64, Error> {
-        let expires_at = from_unix(expires_at);
-        let version = match created {
-            None => match self
-                .backend
-                .create(key, record, expires_at)
-                .await
-                .map_err(|error| refused(error, record))?
-            {
-                Created::Done { version } => Some(version),
+        let Some(version) = created else {
+            let create = self.backend.create(key, record, from_unix(expires_at));
+            return match create.await.map_err(|error| refused(error, record))? {
+                Created::Done { version } => Ok(version),
                 // An earlier try of ours was carried out, though its answer did not come or a later step failed.
-                Created::Taken => match self.backend.load(key).await? {
-                    Some(ours) => self.replace(key, record, ours.version, expires_at).await?,
-                    None => None,
-                },
-            },
-            Some(version) => self.replace(key, record, version, expires_at).await?,
+                Created::Taken => Box::pin(self.write_over(key, record, expires_at)).await,
+            };
         };
-        version.ok_or_else(|| {
-            StorageError::unavailable("somebody else wrote under a fresh session key").into()
-        })
+        match self.put(key, record, version, expires_at).await? {
+            Updated::Done { version } => Ok(version),
+            Updated::Conflict | Updated::Gone => Err(meddled()),
+        }
     }
 
-    async fn replace(
+    async fn write_over(
         &self,
         key: &StorageKey,
         record: &Record,
-        version: u64,
-        expires_at: SystemTime,
-    ) -> Result<Option<u64>, Error> {
-        Ok(
-            match self
-                .backend
-                .update(key, record, version, expires_at)
-                .await
-                .map_err(|error| refused(error, record))?
-            {
-                Updated::Done { version } => Some(version),
-                Updated::Conflict | Updated::Gone => None,
-            },
-        )
+        expires_at: u64,
+    ) -> Result<u64, Error> {
+        let Some(ours) = self.backend.load(key).await? else {
+            return Err(meddled());
+        };
+        match self.put(key, record, ours.version, expires_at).await? {
+            Updated::Done { version } => Ok(version),
+            Updated::Conflict | Updated::Gone => Err(meddled()),
+        }
     }
+}
+
+fn meddled() -> Error {
+    StorageError::unavailable("somebody else wrote under a fresh session key").into()
 }

@@ -13,6 +13,8 @@ pub(super) struct Writer<'a, B> {
     pub(super) backend: &'a B,
     pub(super) context: &'a Context,
     pub(super) snapshot: &'a Snapshot,
+    /// When the commit began, in seconds since the Unix epoch.
+    pub(super) now: u64,
 }
 
 pub(super) enum Outcome {
@@ -25,6 +27,25 @@ pub(super) enum Outcome {
         /// Whether the browser is to be told.
         cookie: bool,
     },
+}
+
+/// A record to be written.
+struct Next {
+    record: Record,
+    expires_at: u64,
+    /// The deadline is another than the one that is stored.
+    moves: bool,
+}
+
+impl Next {
+    fn stored(self, key: StorageKey, version: u64) -> Stored {
+        Stored {
+            key,
+            record: self.record,
+            version,
+            expires_at: self.expires_at,
+        }
+    }
 }
 
 /// Where a session has got to.
@@ -49,7 +70,7 @@ impl<B: Backend> Writer<'_, B> {
         }
         let context = self.context;
         let limit = context.max_record_bytes();
-        let record = changes.begin(*created_at, limit, context.now_unix())?;
+        let record = changes.begin(*created_at, limit, self.now)?;
         if record.len() == 0 {
             return Ok(Outcome::Nothing);
         }
@@ -102,55 +123,89 @@ impl<B: Backend> Writer<'_, B> {
         })
     }
 
-    /// Writes the changes to whatever the session has become.
+    /// Writes the changes to the session as it was loaded, or to whatever it has become.
     pub(super) async fn update(&self, seen: &Stored) -> Result<Outcome, Error> {
-        let found = Found {
-            stored: seen.clone(),
-            id: self.own_id(seen),
-        };
-        self.update_found(seen, found).await
+        let next = self.next(seen, seen)?;
+        match self
+            .put(&seen.key, &next.record, seen.version, next.expires_at)
+            .await?
+        {
+            Updated::Done { version } => {
+                let cookie = next.moves || self.snapshot.resend;
+                Ok(Outcome::Written {
+                    stored: next.stored(seen.key, version),
+                    id: cookie.then(|| self.own_id(seen)).flatten(),
+                    cookie,
+                })
+            }
+            Updated::Gone => Ok(Outcome::Gone),
+            Updated::Conflict => Box::pin(self.update_changed(seen)).await,
+        }
     }
 
+    /// Writes the changes to a session that another request has changed.
+    async fn update_changed(&self, seen: &Stored) -> Result<Outcome, Error> {
+        let _turn = self.context.turn(&seen.key).await;
+        match self.find(seen.key, self.own_id(seen)).await? {
+            Some(found) => self.update_found(seen, found).await,
+            None => Ok(Outcome::Gone),
+        }
+    }
+
+    /// As [`update`](Self::update), from where the session was found. The caller has the turn.
     pub(super) async fn update_found(
         &self,
         seen: &Stored,
         mut found: Found,
     ) -> Result<Outcome, Error> {
-        let mut turn = None;
         for attempt in 0..MAX_TRIES {
             let Found { stored: fresh, id } = found;
-            let record = self.apply(&self.snapshot.changes, &fresh.record, &seen.record)?;
-            // The deadline and the cookie's age move together, so a write within a tenth of the idle timeout moves neither.
-            let moved = self.moved_deadline(&fresh);
-            let expires_at = moved.unwrap_or(fresh.expires_at);
-            let update =
-                self.backend
-                    .update(&fresh.key, &record, fresh.version, from_unix(expires_at));
-            match update.await.map_err(|error| refused(error, &record))? {
+            let next = self.next(&fresh, seen)?;
+            match self
+                .put(&fresh.key, &next.record, fresh.version, next.expires_at)
+                .await?
+            {
                 Updated::Done { version } => {
                     let has_moved_on = id.as_ref().is_some_and(|id| *id != self.snapshot.id);
-                    let cookie = moved.is_some() || self.snapshot.resend || has_moved_on;
-                    let stored = Stored {
-                        key: fresh.key,
-                        record,
-                        version,
-                        expires_at,
-                    };
+                    let cookie = next.moves || self.snapshot.resend || has_moved_on;
+                    let stored = next.stored(fresh.key, version);
                     return Ok(Outcome::Written { stored, id, cookie });
                 }
                 Updated::Gone => return Ok(Outcome::Gone),
-                Updated::Conflict => {}
+                Updated::Conflict => pause(attempt).await,
             }
-            match &turn {
-                None => turn = self.context.turn(&seen.key).await,
-                Some(_) => pause(attempt).await,
+            match self.find(fresh.key, id).await? {
+                Some(next) => found = next,
+                None => return Ok(Outcome::Gone),
             }
-            let Some(next) = self.find(fresh.key, id).await? else {
-                return Ok(Outcome::Gone);
-            };
-            found = next;
         }
         Err(Error::Contended { tries: MAX_TRIES })
+    }
+
+    /// Replaces a record, if it is still the one of that version.
+    pub(super) async fn put(
+        &self,
+        key: &StorageKey,
+        record: &Record,
+        version: u64,
+        expires_at: u64,
+    ) -> Result<Updated, Error> {
+        let update = self
+            .backend
+            .update(key, record, version, from_unix(expires_at));
+        update.await.map_err(|error| refused(error, record))
+    }
+
+    /// What the changes make of a session.
+    fn next(&self, fresh: &Stored, seen: &Stored) -> Result<Next, Error> {
+        let record = self.apply(&self.snapshot.changes, &fresh.record, &seen.record)?;
+        // The deadline and the cookie's age move together, so a write within a tenth of the idle timeout moves neither.
+        let moved = self.moved_deadline(fresh);
+        Ok(Next {
+            record,
+            expires_at: moved.unwrap_or(fresh.expires_at),
+            moves: moved.is_some(),
+        })
     }
 
     /// Loads the session again, wherever it has got to from `key`, whose id may be known.
@@ -192,7 +247,7 @@ impl<B: Backend> Writer<'_, B> {
     ) -> Result<Record, Error> {
         let context = self.context;
         let limit = context.max_record_bytes();
-        changes.apply(fresh, Some(seen), limit, context.now_unix())
+        changes.apply(fresh, Some(seen), limit, self.now)
     }
 
     /// Whether the browser can still be given a cookie.
@@ -219,10 +274,8 @@ impl<B: Backend> Writer<'_, B> {
     }
 
     pub(super) fn deadline(&self, record: &Record) -> u64 {
-        let context = self.context;
-        context
-            .expiry()
-            .deadline(record.created_at_unix(), context.now_unix())
+        let expiry = self.context.expiry();
+        expiry.deadline(record.created_at_unix(), self.now)
     }
 }
 
@@ -232,7 +285,7 @@ pub(super) fn refused(error: StorageError, record: &Record) -> Error {
         StorageError::TooLarge { bytes, limit } => Error::TooLarge {
             bytes,
             limit,
-            largest: largest(record.entries()),
+            largest: largest(record.raw_entries()),
         },
         other => other.into(),
     }

@@ -1,0 +1,98 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::record::{Kind, RawEntry, Record, State};
+
+/// Where an entry stands in its record. Between key and value is the value's limit, if it has one.
+pub(super) struct Place {
+    pub(super) key: Range<usize>,
+    pub(super) value: Range<usize>,
+    pub(super) kind: Kind,
+    pub(super) secret: bool,
+}
+
+/// The words before the index: when the session began; how many entries there are (low half) and the state (high half).
+pub(super) const HEADER_WORDS: usize = 2;
+/// In a word of the index, above the length of the key: the value stands behind its limit, 8 bytes.
+const HAS_LIMIT: u32 = 1 << 28;
+/// And this: the value is not shown.
+const IS_SECRET: u32 = 1 << 29;
+
+/// A word's low and high half.
+pub(super) fn halves(word: [u8; 8]) -> (u32, u32) {
+    match word.as_chunks().0 {
+        [low, high] => (u32::from_le_bytes(*low), u32::from_le_bytes(*high)),
+        // Invariant: eight bytes are two times four.
+        _ => (0, 0),
+    }
+}
+
+/// Where an entry stands that has this word in the index and ends there.
+pub(super) fn place((key_start, mark): (u32, u32), end: usize) -> Place {
+    let key_start = key_start as usize;
+    let key_end = key_start + (mark & (HAS_LIMIT - 1)) as usize;
+    let limit = if mark & HAS_LIMIT == 0 { 0 } else { 8 };
+    Place {
+        key: key_start..key_end,
+        value: key_end + limit..end,
+        kind: match mark >> 30 {
+            0 => Kind::Lasting,
+            1 => Kind::Flash,
+            2 => Kind::FlashNext,
+            _ => Kind::Ended,
+        },
+        secret: mark & IS_SECRET != 0,
+    }
+}
+
+/// Lays a record out: the header, a word for each entry, then without gaps the keys, each followed by its value's limit, if
+/// it has one, and its value.
+///
+/// The entries are in the order of key and kind. The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits
+/// 32 bits and a key's length 28.
+pub(super) fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) -> Record {
+    if entries.iter().any(|entry| entry.terms.secret) {
+        for under_one_key in entries.chunk_by_mut(|a, b| a.key == b.key) {
+            let secret = under_one_key.iter().any(|entry| entry.terms.secret);
+            for entry in under_one_key {
+                entry.terms.secret = secret;
+            }
+        }
+    }
+    let bytes = |entry: &RawEntry<'_>| {
+        entry.key.len() + entry.value.len() + entry.terms.until.map_or(0, |_| 8)
+    };
+    let text: usize = entries.iter().map(bytes).sum();
+    let mut start = (HEADER_WORDS + entries.len()) * 8;
+    // One allocation, filled in place.
+    let mut packed: Arc<[u8]> = std::iter::repeat_n(0, start + text).collect();
+    let mut rest = Arc::get_mut(&mut packed).unwrap_or_default();
+    let mut put = |bytes: &[u8]| {
+        if let Some((place, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
+            place.copy_from_slice(bytes);
+            rest = after;
+        }
+    };
+    put(&created_at.to_le_bytes());
+    put(&((state as u64) << 32 | entries.len() as u64).to_le_bytes());
+    for entry in &*entries {
+        let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
+        let secret = if entry.terms.secret { IS_SECRET } else { 0 };
+        let mark = (entry.kind as u64) << 30 | entry.key.len() as u64 | u64::from(limit | secret);
+        put(&(mark << 32 | start as u64).to_le_bytes());
+        start += bytes(entry);
+    }
+    for entry in &*entries {
+        put(entry.key);
+        if let Some(until) = entry.terms.until {
+            put(&until.to_le_bytes());
+        }
+        put(entry.value);
+    }
+    Record { packed }
+}
+
+/// Brings entries into the order of key and kind.
+pub(super) fn sort(entries: &mut [RawEntry<'_>]) {
+    entries.sort_unstable_by(|a, b| (a.key, a.kind).cmp(&(b.key, b.kind)));
+}
