@@ -48,7 +48,7 @@ use std::future::{Future, Ready, ready};
 use std::panic::resume_unwind;
 use std::pin::Pin;
 
-use actix_web::body::{BoxBody, EitherBody};
+use actix_web::body::EitherBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
@@ -155,7 +155,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let exchange = self.settings.begin(request.extensions().get());
         let Some(mut exchange) = exchange else {
-            let refusal = empty(StatusCode::INTERNAL_SERVER_ERROR);
+            let refusal = HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR);
             let refusal = request.into_response(refusal).map_into_right_body();
             return Box::pin(ready(Ok(refusal)));
         };
@@ -181,7 +181,7 @@ where
                 Err(error) => {
                     let mut response = match committed {
                         Ok(()) => error.error_response(),
-                        Err(_) => empty(StatusCode::SERVICE_UNAVAILABLE),
+                        Err(_) => HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE),
                     };
                     mark(response.headers_mut(), set_cookie);
                     return Err(InternalError::from_response(error, response).into());
@@ -190,17 +190,13 @@ where
             let mut response = match committed {
                 Ok(()) => response.map_into_left_body(),
                 Err(_) => response
-                    .into_response(empty(StatusCode::SERVICE_UNAVAILABLE))
+                    .into_response(HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE))
                     .map_into_right_body(),
             };
             mark(response.headers_mut(), set_cookie);
             Ok(response)
         })
     }
-}
-
-fn empty(status: StatusCode) -> HttpResponse<BoxBody> {
-    HttpResponse::new(status)
 }
 
 impl<S: SessionSchema> FromRequest for Session<S> {
@@ -212,10 +208,8 @@ impl<S: SessionSchema> FromRequest for Session<S> {
         Box::pin(async move {
             let session = request.extensions().get::<RequestSession>().cloned();
             let session = session.ok_or(Rejection::MissingLayer { add: ADD })?;
-            let fields = || {
-                let fields = request.headers().get_all(COOKIE);
-                fields.map(header::HeaderValue::as_bytes)
-            };
+            let fields = || request.headers().get_all(COOKIE);
+            let fields = || fields().map(header::HeaderValue::as_bytes);
             session.session(fields).await
         })
     }

@@ -167,10 +167,8 @@ impl<'a, S: SessionSchema> FromRequest<'a> for Session<S> {
             .extensions()
             .get::<RequestSession>()
             .ok_or(Rejection::MissingLayer { add: ADD })?;
-        let fields = || {
-            let fields = request.headers().get_all(COOKIE).into_iter();
-            fields.map(HeaderValue::as_bytes)
-        };
+        let fields = || request.headers().get_all(COOKIE).into_iter();
+        let fields = || fields().map(HeaderValue::as_bytes);
         Ok(session.session(fields).await?)
     }
 }

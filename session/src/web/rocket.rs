@@ -200,10 +200,9 @@ impl<'r, S: SessionSchema> FromRequest<'r> for Session<S> {
                 let jar = jar_without_field(request);
                 let fields = || {
                     let fields = request.headers().get(COOKIE.as_str());
-                    let fields = fields.chain(jar.iter().map(String::as_str));
-                    fields.map(str::as_bytes)
+                    fields.chain(jar.iter().map(String::as_str))
                 };
-                session.session(fields).await
+                session.session(|| fields().map(str::as_bytes)).await
             }
             None => Err(Rejection::MissingLayer { add: ADD }),
         };

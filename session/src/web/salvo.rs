@@ -166,10 +166,8 @@ impl<'ex, S: SessionSchema> Extractible<'ex> for Session<S> {
         let session = depot
             .get_typed::<RequestSession>()
             .map_err(|_| Rejection::MissingLayer { add: ADD })?;
-        let fields = || {
-            let fields = request.headers().get_all(COOKIE).into_iter();
-            fields.map(HeaderValue::as_bytes)
-        };
+        let fields = || request.headers().get_all(COOKIE).into_iter();
+        let fields = || fields().map(HeaderValue::as_bytes);
         session.session(fields).await
     }
 }
