@@ -125,8 +125,11 @@ async fn in_session(
             Err(error) => refusal(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
         },
     };
-    // No page here answers 5xx: one that did would go without this commit.
-    let set_cookie = shop.sessions.commit(&session).await?;
+    let set_cookie = if page.status().is_server_error() {
+        shop.sessions.abandon(&session).await?
+    } else {
+        shop.sessions.commit(&session).await?
+    };
     let headers = page.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Cookie"));
     if let Some(set_cookie) = set_cookie {

@@ -1,5 +1,14 @@
 //! How a web framework's requests reach [`Sessions`](crate::Sessions). An integration adds no rules of its own.
 //!
+//! | for | feature | page |
+//! |---|---|---|
+//! | axum, tower | `axum`, `tower` | [`SessionLayer`] |
+//! | actix-web | `actix-web` | `web::actix_web` |
+//! | poem | `poem` | `web::poem` |
+//! | salvo | `salvo` | `web::salvo` |
+//! | Rocket | `rocket` | `web::rocket` |
+//! | hyper, and whatever else | – | [by hand](#by-hand) |
+//!
 //! # Order of layers
 //!
 //! From the outermost to the innermost; in axum the layer that is added last is the outermost. What either
