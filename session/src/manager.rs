@@ -1,13 +1,12 @@
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderValue;
 
 use crate::cookie::{MAX_CANDIDATES, SessionCookie};
-use crate::error::{Chain, Error};
+use crate::error::Error;
 use crate::expiry::{Clock, Expiry, SystemClock, to_unix};
 use crate::handle::Handle;
 use crate::id::{SessionId, StorageKey};
@@ -16,6 +15,10 @@ use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::state::{CookieUpdate, Headers};
 use crate::storage::{BoxStorage, SessionStorage};
+
+mod ending;
+
+pub(crate) use self::ending::{Finish, Leaving};
 
 /// Commits that met another's change wait for their turn at one of so many locks.
 const TURNS: usize = 64;
@@ -56,11 +59,6 @@ const TURNS: usize = 64;
 pub struct Sessions {
     shared: Arc<Shared>,
 }
-
-/// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
-pub(crate) type Finished = (Result<(), Error>, Option<HeaderValue>);
-
-pub(crate) type Finish = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 /// What every session of one [`Sessions`] leads back to.
 #[derive(Clone)]
@@ -181,102 +179,6 @@ impl Sessions {
         self.commit(session).await
     }
 
-    /// Ends a request whose handler has failed: drops what is not stored, and carries out a destruction alone.
-    ///
-    /// Gives the Set-Cookie field that the response is to carry, if any: the removal of what was destroyed, and what an
-    /// earlier [`Session::commit`] of the handler's calls for.
-    ///
-    /// # Errors
-    ///
-    /// As [`destroy`](Self::destroy).
-    pub async fn abandon<S: SessionSchema>(
-        &self,
-        session: &Session<S>,
-    ) -> Result<Option<HeaderValue>, Error> {
-        let handle = session.handle();
-        handle.settle(&self.shared);
-        let _turn = handle.core.turn.lock().await;
-        handle.state().abandon();
-        if session.is_dirty() {
-            self.shared
-                .save_in(&self.shared.storage, &session.untyped())
-                .await?;
-        }
-        self.shared.take_set_cookie(handle)
-    }
-
-    /// Ends a request that has nothing to write: its session was read, and the activity need not be written yet.
-    ///
-    /// Else `false`, and the request is still to be [finished](Self::finish).
-    pub(crate) fn end_settled(&self, session: &Session) -> bool {
-        let handle = session.handle();
-        // A commit that is under way in a task of the handler's has yet to leave its cookie.
-        let Ok(_turn) = handle.core.turn.try_lock() else {
-            return false;
-        };
-        let context = &self.shared.context;
-        let now = context.now_unix();
-        let mut state = handle.state();
-        let is_settled = state.is_settled(context.expiry(), now);
-        if is_settled {
-            state.headers = Headers::Sent;
-        }
-        is_settled
-    }
-
-    /// Ends a request: commits the session, or, after a handler that failed, carries out a destruction alone.
-    ///
-    /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
-    pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
-        let (sessions, session) = (self.clone(), Leaving(session.clone()));
-        self.shared
-            .storage
-            .finish(sessions, session, handler_failed)
-    }
-
-    /// [`finish`](Self::finish), over the storage itself: the future is boxed as a whole, not once more inside.
-    pub(crate) async fn finish_in(
-        &self,
-        storage: &impl SessionStorage,
-        Leaving(session): &Leaving,
-        handler_failed: bool,
-    ) -> Finished {
-        let handle = session.handle();
-        // Until the cookie is taken: a commit of a task of the handler's leaves its own before, or finds the headers sent.
-        let _turn = handle.core.turn.lock().await;
-        if handler_failed {
-            handle.state().abandon();
-        }
-        let is_idle = handler_failed && !session.is_dirty();
-        let mut outcome = if is_idle {
-            Ok(())
-        } else {
-            self.shared.save_in(storage, session).await
-        };
-        let set_cookie = self.shared.take_set_cookie(handle).unwrap_or_else(|error| {
-            outcome = Err(error);
-            None
-        });
-        let mut state = handle.state();
-        state.headers = Headers::Sent;
-        if let Err(error) = &outcome {
-            state.give_up();
-            drop(state);
-            tracing::error!(error = %Chain(error), "session could not be committed");
-        }
-        (outcome, set_cookie)
-    }
-
-    /// Says that the response has left, without what a later commit would have it carry.
-    ///
-    /// From then on [`Session::commit`] and [`commit`](Self::commit) store what calls for no new cookie, and fail by
-    /// [`Error::HeadersSent`] where one would be needed; changes that are never committed are logged when the last handle is
-    /// dropped. Call it after the response's own commit when a stream or a task keeps a clone of the session. The framework
-    /// integrations do it by themselves.
-    pub fn headers_sent<S: SessionSchema>(&self, session: &Session<S>) {
-        session.handle().state().headers = Headers::Sent;
-    }
-
     /// The name of the session's cookie.
     pub(crate) fn cookie_name(&self) -> &str {
         self.shared.context.cookie.name()
@@ -368,15 +270,6 @@ impl Shared {
             }
             CookieUpdate::Remove => Ok(Some(self.context.cookie.removal())),
         }
-    }
-}
-
-/// A session whose response is about to leave. However that ends, the browser can be told nothing more afterwards.
-pub(crate) struct Leaving(Session);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.0.handle().state().headers = Headers::Sent;
     }
 }
 

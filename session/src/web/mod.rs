@@ -2,7 +2,7 @@
 //!
 //! | for | feature | page |
 //! |---|---|---|
-//! | axum, tower | `axum`, `tower` | [`SessionLayer`](crate::SessionLayer) |
+//! | axum, tower | `axum`, `tower` | [`SessionLayer`] |
 //! | actix-web | `actix-web` | `web::actix_web` |
 //! | poem | `poem` | `web::poem` |
 //! | salvo | `salvo` | `web::salvo` |

@@ -128,7 +128,7 @@ async fn run(
             }
             Step::Commit => {
                 let before = data(&browser.open().await);
-                let is_dirty = kept.is_dirty();
+                let (is_dirty, was_new) = (kept.is_dirty(), kept.is_new());
                 let committed = kept.commit().await;
                 let after = data(&browser.open().await);
                 let is_stored = match committed {
@@ -136,6 +136,7 @@ async fn run(
                     Err(Error::HeadersSent) => false,
                     Err(error) => return Err(TestCaseError::fail(error.to_string())),
                 };
+                prop_assert!(kept.is_new() || !was_new, "no session begins");
                 if keeps_records && is_same && is_doomed {
                     prop_assert!(after.is_empty(), "a log-out is carried out");
                     is_same = false;

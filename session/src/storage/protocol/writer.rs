@@ -152,13 +152,13 @@ impl<B: Backend> Writer<'_, B> {
         }
     }
 
-    /// As [`update`](Self::update), from where the session was found. The caller has the turn.
+    /// As [`update`](Self::update), from where the session was found after a first try. The caller has the turn.
     pub(super) async fn update_found(
         &self,
         seen: &Stored,
         mut found: Found,
     ) -> Result<Outcome, Error> {
-        for attempt in 0..MAX_TRIES {
+        for attempt in 1..MAX_TRIES {
             let Found { stored: fresh, id } = found;
             let next = self.next(&fresh, seen)?;
             match self
