@@ -1,6 +1,6 @@
 //! The frame around every page, in plain HTML without scripts.
 //!
-//! Whatever a visitor typed goes through [`text`] on its way into a page.
+//! Whatever a visitor typed goes through `text` on its way into a page.
 
 use std::fmt::{self, Display, Formatter, Write};
 

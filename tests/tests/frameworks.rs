@@ -142,8 +142,13 @@ fn forged_cookie_is_a_new_session(shop: &Shop) {
 fn untouched_route_says_nothing_of_cookies(shop: &Shop) {
     let mut visitor = shop.visitor();
     visitor.post("/cart/add", &[("title", "Emma")]);
-    for path in ["/style.css", "/favicon.ico", "/set-theme"] {
+    for (path, status) in [
+        ("/style.css", 200),
+        ("/favicon.ico", 404),
+        ("/set-theme", shop.wrong_method),
+    ] {
         let answer = visitor.get(path);
+        assert_eq!(answer.status, status, "{path}");
         for name in ["set-cookie", "vary", "cache-control"] {
             assert_eq!(answer.header(name), None, "{path}");
         }

@@ -1,4 +1,4 @@
-//! Sessions in [actix-web](::actix_web): [`SessionMiddleware`] and the extractor [`Session<S>`](crate::Session).
+//! Sessions in actix-web: [`SessionMiddleware`] and the extractor [`Session<S>`](crate::Session).
 //!
 //! # Example
 //!

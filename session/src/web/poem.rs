@@ -1,4 +1,4 @@
-//! Sessions in [poem]: [`SessionMiddleware`] and the extractor [`Session<S>`](crate::Session).
+//! Sessions in poem: [`SessionMiddleware`] and the extractor [`Session<S>`](crate::Session).
 //!
 //! # Example
 //!

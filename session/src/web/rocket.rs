@@ -1,4 +1,4 @@
-//! Sessions in [Rocket](::rocket): [`SessionFairing`] and the request guard [`Session<S>`](crate::Session).
+//! Sessions in Rocket: [`SessionFairing`] and the request guard [`Session<S>`](crate::Session).
 //!
 //! # Example
 //!

@@ -1,4 +1,4 @@
-//! Sessions in [salvo](::salvo_core): [`SessionHoop`], and [`Session<S>`](crate::Session) as an argument of a handler.
+//! Sessions in salvo: [`SessionHoop`], and [`Session<S>`](crate::Session) as an argument of a handler.
 //!
 //! # Example
 //!

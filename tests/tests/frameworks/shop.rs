@@ -17,6 +17,8 @@ pub(crate) enum Storage {
 /// A bookshop on one of the frameworks, and its folder.
 pub(crate) struct Shop {
     pub(crate) storage: Storage,
+    /// What a path answers to a method that it does not take.
+    pub(crate) wrong_method: u16,
     bookshop: Bookshop,
     folder: TempDir,
 }
@@ -32,6 +34,12 @@ impl Shop {
         let variables = [("SESSION_STORAGE", url), ("SESSION_SECRET", SECRET)];
         Shop {
             storage,
+            // Rocket tells it from a path that is none no more than its router does.
+            wrong_method: if program == "bookshop-rocket" {
+                404
+            } else {
+                405
+            },
             bookshop: Bookshop::open_on(program, folder.path(), &variables),
             folder,
         }
