@@ -5,6 +5,7 @@ mod bookshop;
 mod browser;
 mod cookies;
 mod files;
+mod frameworks;
 mod guarantees;
 mod manifest;
 mod property;
