@@ -2,7 +2,7 @@
 # Everything that CI runs, in one command: formatting, lints, tests, documentation, dependencies.
 #
 #   scripts/check.sh             all stages
-#   scripts/check.sh test docs   those alone; the stages are: format lint test doctest docs features deny
+#   scripts/check.sh test docs   those alone; the stages are: format lint test doctest docs features instructions deny
 #   scripts/check.sh benches     the benchmarks' program, linted: not one of all, since it builds the libraries that it compares
 #
 # What it misses it installs: Debian's packages where it may (as root), the cargo tools from their sources. Where it may
@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_stages=(format lint test doctest docs features deny)
+all_stages=(format lint test doctest docs features instructions deny)
 other_stages=(benches)
 stages=("${@:-${all_stages[@]}}")
 [ $# -gt 0 ] || stages=("${all_stages[@]}")
@@ -87,6 +87,7 @@ if wants test; then
     install_cargo_tool cargo-nextest
 fi
 ! wants features || install_cargo_tool cargo-hack
+! wants instructions || install_packages valgrind valgrind
 ! wants deny || install_cargo_tool cargo-deny
 printf '== %s, %s\n' "$(rustc --version)" "$(cargo --version)"
 
@@ -100,6 +101,8 @@ RUSTDOCFLAGS='-D warnings' stage docs cargo doc --no-deps --all-features --locke
 # Each feature alone: what builds only beside another feature fails here.
 RUSTFLAGS='-D warnings' CARGO_TARGET_DIR=target/features \
     stage features cargo hack check --package session --each-feature
+# Fails when a request takes more instructions than are recorded.
+stage instructions scripts/instructions.sh
 stage benches cargo clippy -p benches --all-targets --locked -- -D warnings
 stage deny cargo deny --all-features check bans licenses sources
 

@@ -87,7 +87,7 @@ struct Still;
 
 impl Clock for Still {
     fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_001)
     }
 }
 

@@ -81,6 +81,9 @@ pub trait SessionStorage: Send + Sync + 'static {
     /// A layer leaves the call out at the end of a request that has changed nothing, when the session's activity was
     /// written less than a tenth of the idle timeout ago and its cookie is up to date.
     ///
+    /// Once the response's headers have left, a commit for which this asks to [set](CookieUpdate::Set) a cookie fails by
+    /// [`Error::HeadersSent`]. The storages here know it before, and store nothing then.
+    ///
     /// # Errors
     ///
     /// As [`Session::commit`]. What was not stored is still to be written.

@@ -1,9 +1,10 @@
 //! Requests that are served by hand.
 
-use session::Error;
+use session::storage::{Context, CookieUpdate};
+use session::{Error, MemoryStorage, Session, SessionStorage, Sessions};
 
 use super::{act, visit};
-use crate::guarantees::stage::Stage;
+use crate::guarantees::stage::{Stage, cookie};
 
 on_backends!(
     the_caller_says_when_the_headers_have_left,
@@ -52,4 +53,31 @@ async fn a_failed_request_stores_nothing_but_a_log_out(stage: Stage) {
         assert_eq!(client.peek("/show").await.ok(), "{}");
     }
     assert_eq!(stage.records(), 0);
+}
+
+/// A storage that has a cookie for every commit, and does not know when one can be sent.
+struct AlwaysTelling(MemoryStorage);
+
+impl SessionStorage for AlwaysTelling {
+    async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
+        SessionStorage::read(&self.0, value, context).await
+    }
+
+    async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
+        SessionStorage::save(&self.0, session, context).await?;
+        let value = "told".to_owned();
+        Ok(CookieUpdate::Set { value, max_age: 60 })
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_that_cannot_be_sent_is_an_error_whoever_made_it() {
+    let sessions = Sessions::new(cookie(), AlwaysTelling(MemoryStorage::new()));
+    let session = sessions.open([""; 0]).await.unwrap();
+    act(&session, "set-key");
+    assert!(sessions.commit(&session).await.unwrap().is_some());
+    sessions.headers_sent(&session);
+    act(&session, "set-second");
+    let committed = session.commit().await;
+    assert!(matches!(committed, Err(Error::HeadersSent)));
 }
