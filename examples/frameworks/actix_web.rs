@@ -1,4 +1,4 @@
-//! The bookshop on actix-web. `cargo run --bin bookshop-actix-web`; the variables are those of `bookshop`.
+//! The bookshop on actix-web. `cargo run -p bookshop-frameworks --bin bookshop-actix-web`; the variables are those of `bookshop`.
 
 use std::process::ExitCode;
 

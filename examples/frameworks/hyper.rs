@@ -1,5 +1,5 @@
-//! The bookshop without a framework: plain hyper, and [`Sessions`] by hand. `cargo run --bin bookshop-hyper`; the variables
-//! are those of `bookshop`.
+//! The bookshop without a framework: plain hyper, and [`Sessions`] by hand.
+//! `cargo run -p bookshop-frameworks --bin bookshop-hyper`; the variables are those of `bookshop`.
 
 use std::convert::Infallible;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The bookshop on poem. `cargo run --bin bookshop-poem`; the variables are those of `bookshop`.
+//! The bookshop on poem. `cargo run -p bookshop-frameworks --bin bookshop-poem`; the variables are those of `bookshop`.
 
 #![allow(
     clippy::needless_pass_by_value,

@@ -1,4 +1,4 @@
-//! The bookshop on Rocket. `cargo run --bin bookshop-rocket`; the variables are those of `bookshop`.
+//! The bookshop on Rocket. `cargo run -p bookshop-frameworks --bin bookshop-rocket`; the variables are those of `bookshop`.
 
 #![allow(clippy::needless_pass_by_value, reason = "a guard is taken by value")]
 

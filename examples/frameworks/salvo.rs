@@ -1,4 +1,4 @@
-//! The bookshop on salvo. `cargo run --bin bookshop-salvo`; the variables are those of `bookshop`.
+//! The bookshop on salvo. `cargo run -p bookshop-frameworks --bin bookshop-salvo`; the variables are those of `bookshop`.
 
 use std::process::ExitCode;
 
