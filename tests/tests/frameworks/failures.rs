@@ -1,9 +1,12 @@
 //! What goes wrong in an application, or is put together wrongly, on each framework.
 
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use session::testing::{Calls, Counting, Faulty, Verb};
 use session::{KeyRing, MemoryStorage, SessionCookie, Sessions};
+use tokio::time::timeout;
 
 use super::served::{Framework, Setup};
 use crate::support::bookshop::SECRET;
@@ -197,6 +200,27 @@ fn second_middleware_is_refused(framework: Framework) {
         assert_eq!(answer.header("set-cookie"), None);
     }
     assert_eq!(stage.counting.take(), Calls::default());
+}
+
+/// What the documentation says that Rocket does otherwise.
+#[tokio::test]
+async fn rocket_commits_for_a_client_that_has_gone_away() {
+    let stage = Stage::of(Framework::Rocket);
+    let cookie = stage.visitor_with_a_session().cookie;
+    let load = stage.storage.hold_after(0);
+    let mut client = TcpStream::connect(stage.address).expect("it listens");
+    let request = format!(
+        "GET /set-and-refuse HTTP/1.1\r\nHost: localhost\r\nCookie: {}\r\n\r\n",
+        cookie.expect("the session is stored")
+    );
+    client.write_all(request.as_bytes()).expect("it reads");
+    load.reached().await;
+    drop(client);
+    let commit = stage.storage.hold_after(0);
+    load.open();
+    let reached = timeout(Duration::from_secs(60), commit.reached()).await;
+    reached.expect("the commit reaches the storage");
+    commit.open();
 }
 
 /// An application on a framework, over a storage that fails on command and counts.
