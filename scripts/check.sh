@@ -96,9 +96,10 @@ fi
 printf '== %s, %s\n' "$(rustc --version)" "$(cargo --version)"
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
-# What names no package is of the workspace's default members: all but the benchmarks.
+# What names no package is of the workspace's default members: see its manifest.
 stage format cargo fmt --all --check
 stage lint cargo clippy --all-targets --all-features --locked -- -D warnings
+stage lint cargo clippy -p bookshop-frameworks --all-targets --locked -- -D warnings
 stage lint cargo clippy -p tests --test moto --locked -- -D warnings
 stage test cargo nextest run --all-features --locked
 # The storage for DynamoDB on a second server, which pip installs.

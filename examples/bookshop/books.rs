@@ -1,8 +1,5 @@
 //! `/books`: the shelf, and the form that adds to it.
 
-use axum::Form;
-use axum::extract::State;
-use axum::response::{Html, Redirect};
 use serde::Deserialize;
 use session::Session;
 
@@ -13,11 +10,13 @@ use crate::visitor::Visitor;
 
 /// A book by its title, here and in the cart.
 #[derive(Deserialize)]
-pub(crate) struct BookForm {
-    pub(crate) title: String,
+pub struct BookForm {
+    /// As it was typed.
+    pub title: String,
 }
 
-pub(crate) async fn page(session: Session<Visitor>, State(shelf): State<Shelf>) -> Html<String> {
+/// The shelf.
+pub fn page(session: &Session<Visitor>, shelf: &Shelf) -> String {
     let books: String = shelf.titles().iter().map(|title| card(title)).collect();
     let content = format!(
         r#"
@@ -27,7 +26,7 @@ pub(crate) async fn page(session: Session<Visitor>, State(shelf): State<Shelf>) 
         </div>
         <ul class="shelf">{books}</ul>"#
     );
-    page_of(&session, "Books", &content)
+    page_of(session, "Books", &content)
 }
 
 fn card(title: &str) -> String {
@@ -43,7 +42,8 @@ fn card(title: &str) -> String {
     )
 }
 
-pub(crate) async fn form(session: Session<Visitor>) -> Html<String> {
+/// The page with the form.
+pub fn form(session: &Session<Visitor>) -> String {
     // No `required` on the field: an empty title goes to the server, which answers with a flash message.
     let content = r#"
         <h1>Add a book</h1>
@@ -52,19 +52,16 @@ pub(crate) async fn form(session: Session<Visitor>) -> Html<String> {
           <input id="title" name="title" autocomplete="off" autofocus>
           <button>Add to the shelf</button>
         </form>"#;
-    page_of(&session, "Add a book", content)
+    page_of(session, "Add a book", content)
 }
 
-pub(crate) async fn create(
-    session: Session<Visitor>,
-    State(shelf): State<Shelf>,
-    Form(form): Form<BookForm>,
-) -> Redirect {
+/// Puts a book on the shelf, and says where to go on.
+pub fn create(session: &Session<Visitor>, shelf: &Shelf, form: &BookForm) -> &'static str {
     let Some(title) = short_line(&form.title) else {
         session.flash_error("A title has 1 to 100 characters.");
-        return Redirect::to("/books/create");
+        return "/books/create";
     };
     session.flash_success(format!("“{title}” is on the shelf."));
     shelf.add(title);
-    Redirect::to("/books")
+    "/books"
 }

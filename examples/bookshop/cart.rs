@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Form;
-use axum::response::{Html, Redirect};
 use session::Session;
 
 use crate::books::BookForm;
@@ -11,7 +9,8 @@ use crate::form::short_line;
 use crate::html::{page_of, text};
 use crate::visitor::Visitor;
 
-pub(crate) async fn page(session: Session<Visitor>) -> Html<String> {
+/// The page.
+pub fn page(session: &Session<Visitor>) -> String {
     let cart = session.cart();
     let lines: String = cart.iter().map(line).collect();
     let books = if cart.is_empty() {
@@ -36,7 +35,7 @@ pub(crate) async fn page(session: Session<Visitor>) -> Html<String> {
           <button>Add to cart</button>
         </form>"#
     );
-    page_of(&session, "Your cart", &content)
+    page_of(session, "Your cart", &content)
 }
 
 fn line((title, quantity): (&String, &u32)) -> String {
@@ -46,16 +45,16 @@ fn line((title, quantity): (&String, &u32)) -> String {
     )
 }
 
-/// Takes any title, as a bookshop orders what it has not on the shelf.
-pub(crate) async fn add(session: Session<Visitor>, Form(form): Form<BookForm>) -> Redirect {
+/// Puts a book into the cart, and says where to go on. Takes any title, as a bookshop orders what it has not on the shelf.
+pub fn add(session: &Session<Visitor>, form: &BookForm) -> &'static str {
     let Some(title) = short_line(&form.title) else {
         session.flash_error("A title has 1 to 100 characters.");
-        return Redirect::to("/cart");
+        return "/cart";
     };
     session.flash_success(format!("“{title}” is in your cart."));
     // Not `set_cart`: two clicks at the same moment both count, since the closure runs on the fresh cart.
     session.update_cart(move |cart| *cart.entry(title.clone()).or_default() += 1);
-    Redirect::to("/cart")
+    "/cart"
 }
 
 pub(crate) fn count(cart: &BTreeMap<String, u32>) -> u32 {

@@ -12,14 +12,23 @@ use session::KeyRing;
 /// Holds the generated secret, so that a restart of the shop can still read its visitors' cookies.
 const SECRET_FILE: &str = ".session-secret";
 
-pub(crate) struct Config {
-    pub(crate) port: u16,
-    pub(crate) storage_url: String,
-    pub(crate) keys: KeyRing,
+/// The settings of a shop.
+pub struct Config {
+    /// The port on 127.0.0.1.
+    pub port: u16,
+    /// Where sessions are kept.
+    pub storage_url: String,
+    /// The keys of the cookie.
+    pub keys: KeyRing,
 }
 
 impl Config {
-    pub(crate) fn from_env() -> Result<Config, String> {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// When one of them means nothing, as one sentence that names it.
+    pub fn from_env() -> Result<Config, String> {
         Ok(Config {
             port: port()?,
             storage_url: variable("SESSION_STORAGE")?.unwrap_or("file:./sessions".to_owned()),
@@ -29,7 +38,7 @@ impl Config {
 }
 
 /// An error and what caused it, in one line.
-pub(crate) fn causes(error: &dyn Error) -> String {
+pub fn causes(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,7 +1,5 @@
 //! `/`: the greeting, the theme and what the session holds.
 
-use axum::Form;
-use axum::response::{Html, Redirect};
 use serde::Deserialize;
 use session::Session;
 
@@ -9,12 +7,15 @@ use crate::cart;
 use crate::html::{page_of, text};
 use crate::visitor::{Theme, Visitor};
 
+/// The form that switches the theme. Anything but `light` or `dark` is no [`Theme`], so the form is refused.
 #[derive(Deserialize)]
-pub(crate) struct ThemeForm {
-    theme: Theme,
+pub struct ThemeForm {
+    /// The theme to wear.
+    pub theme: Theme,
 }
 
-pub(crate) async fn page(session: Session<Visitor>) -> Html<String> {
+/// The page.
+pub fn page(session: &Session<Visitor>) -> String {
     let user = session.user();
     let greeting = match &user {
         Some(name) => format!("Good to see you, {}.", text(name)),
@@ -51,11 +52,11 @@ pub(crate) async fn page(session: Session<Visitor>) -> Html<String> {
         known_as = text(&known_as),
         books = cart::count_in_words(&session.cart()),
     );
-    page_of(&session, "Welcome", &content)
+    page_of(session, "Welcome", &content)
 }
 
-/// Anything but `light` or `dark` is no [`Theme`]: the form is refused and this function is not called.
-pub(crate) async fn set_theme(session: Session<Visitor>, Form(form): Form<ThemeForm>) -> Redirect {
+/// Keeps the theme, and says where to go on.
+pub fn set_theme(session: &Session<Visitor>, form: &ThemeForm) -> &'static str {
     session.set_theme(form.theme);
-    Redirect::to("/")
+    "/"
 }

@@ -1,19 +1,16 @@
 //! The frame around every page, in plain HTML without scripts.
 //!
-//! Whatever a visitor typed goes through [`text`] on its way into a page.
+//! Whatever a visitor typed goes through `text` on its way into a page.
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse};
 use session::Session;
 
 use crate::cart;
 use crate::visitor::{Theme, Visitor};
 
 /// A whole page: the navigation, the flash messages, and `content`, which is HTML already.
-pub(crate) fn page_of(session: &Session<Visitor>, title: &str, content: &str) -> Html<String> {
+pub(crate) fn page_of(session: &Session<Visitor>, title: &str, content: &str) -> String {
     let messages = flash_messages(session);
     let content = format!("{messages}{content}");
     document(session.theme(), title, &links(session), &content)
@@ -42,26 +39,23 @@ pub(crate) fn text(raw: &str) -> impl Display {
     Escaped(raw)
 }
 
-pub(crate) async fn style() -> impl IntoResponse {
-    let css = include_str!("style.css");
-    ([(CONTENT_TYPE, "text/css; charset=utf-8")], css)
+/// The style sheet of every page.
+pub const STYLE: &str = include_str!("style.css");
+
+/// The page for a path that is none. Without the session: a browser that asks for a missing picture must not use up a flash
+/// message.
+pub fn not_found() -> String {
+    refusal("There is no such page.")
 }
 
-/// Leaves the session alone: a browser that asks for a missing picture must not use up a flash message.
-pub(crate) async fn not_found() -> impl IntoResponse {
-    refusal(StatusCode::NOT_FOUND, "There is no such page.")
+/// The page for a method that a path does not take, without the session as well.
+pub fn method_not_allowed() -> String {
+    refusal("This page is not used that way.")
 }
 
-pub(crate) async fn method_not_allowed() -> impl IntoResponse {
-    refusal(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "This page is not used that way.",
-    )
-}
-
-fn refusal(status: StatusCode, sentence: &str) -> impl IntoResponse {
+fn refusal(sentence: &str) -> String {
     let content = format!(r#"<h1>{sentence}</h1><p><a href="/">Back to the shop</a></p>"#);
-    (status, document(Theme::default(), sentence, "", &content))
+    document(Theme::default(), sentence, "", &content)
 }
 
 /// Reads the flash messages, and with that uses them up.
@@ -99,8 +93,8 @@ fn links(session: &Session<Visitor>) -> String {
     )
 }
 
-fn document(theme: Theme, title: &str, links: &str, content: &str) -> Html<String> {
-    Html(format!(
+fn document(theme: Theme, title: &str, links: &str, content: &str) -> String {
+    format!(
         r#"<!doctype html>
 <html lang="en" data-theme="{theme}">
   <head>
@@ -125,5 +119,5 @@ fn document(theme: Theme, title: &str, links: &str, content: &str) -> Html<Strin
 </html>
 "#,
         theme = theme.name(),
-    ))
+    )
 }

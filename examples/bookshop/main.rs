@@ -7,101 +7,135 @@
 //! - `SESSION_SECRET`: the secret of the session cookie, 32 bytes or more. By default one is made and kept in
 //!   `.session-secret`.
 //! - `PORT`: the port on 127.0.0.1, by default 3000. With 0 the system picks a free one.
+//!
+//! These are its routes, for axum. What its pages show and what its forms do is in the library beside this file:
+//! whoever reads a session there, or writes to one, needs no framework for it. `tests.rs` tries them without a server.
 
-mod account;
-mod books;
-mod cart;
-mod config;
-mod form;
-mod home;
-mod html;
-mod shelf;
-mod shutdown;
-mod visitor;
-
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::{get, post};
-use session::storage::{self, BoxStorage};
-use session::{SessionCookie, SessionLayer};
-use tokio::net::TcpListener;
-use tracing_subscriber::filter::LevelFilter;
-
-use crate::config::{Config, causes};
-use crate::shelf::Shelf;
+use axum::{Form, Json, Router};
+use bookshop::account::{self, LoginForm};
+use bookshop::books::{self, BookForm};
+use bookshop::config::Config;
+use bookshop::home::{self, ThemeForm};
+use bookshop::shelf::Shelf;
+use bookshop::visitor::Visitor;
+use bookshop::{cart, html, program};
+use session::{Session, SessionCookie, SessionLayer};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // The library reports what an operator should know, such as a storage that is down, through `tracing`.
-    tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::WARN)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
-
-    match open_the_shop().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("bookshop: {problem}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run(open_the_shop).await
 }
 
-/// Serves until the process is asked to stop. An error is one sentence for whoever started the shop.
 async fn open_the_shop() -> Result<(), String> {
     let config = Config::from_env()?;
 
-    let storage = storage_of(&config.storage_url).await?;
+    let storage = program::storage_of(&config.storage_url).await?;
     let cookie = SessionCookie::new("__Host-session", config.keys);
     let app = routes(Shelf::stocked()).layer(SessionLayer::new(cookie, storage));
 
-    let stop = shutdown::requested()
-        .map_err(|error| format!("cannot listen for signals: {}", causes(&error)))?;
-    let listener = listen(config.port).await?;
+    let closing_time = program::closing_time()?;
+    let listener = program::listen(config.port).await?;
     axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
+        .with_graceful_shutdown(closing_time)
         .await
-        .map_err(|error| format!("the server stopped: {}", causes(&error)))
-}
-
-async fn storage_of(url: &str) -> Result<BoxStorage, String> {
-    let storage = storage::from_url(url).await;
-    storage.map_err(|error| format!("SESSION_STORAGE: {}", causes(&error)))
+        .map_err(|error| program::stopped(&error))
 }
 
 fn routes(shelf: Shelf) -> Router {
     Router::new()
-        .route("/", get(home::page))
-        .route("/set-theme", post(home::set_theme))
-        .route("/books", get(books::page))
-        .route("/books/create", get(books::form).post(books::create))
-        .route("/cart", get(cart::page))
-        .route("/cart/add", post(cart::add))
-        .route("/login", get(account::form).post(account::login))
-        .route("/logout", post(account::logout))
-        .route("/forget", post(account::forget))
-        .route("/session", get(account::look_inside))
-        .route("/style.css", get(html::style))
-        .fallback(html::not_found)
-        .method_not_allowed_fallback(html::method_not_allowed)
+        .route("/", get(welcome))
+        .route("/set-theme", post(set_theme))
+        .route("/books", get(all_books))
+        .route("/books/create", get(new_book).post(create_book))
+        .route("/cart", get(show_cart))
+        .route("/cart/add", post(add_to_cart))
+        .route("/login", get(login_form).post(log_in))
+        .route("/logout", post(log_out))
+        .route("/forget", post(forget))
+        .route("/session", get(look_inside))
+        .route("/style.css", get(style))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(shelf)
 }
 
-/// Binds to 127.0.0.1, so that the example is reachable from this computer only, and prints the address.
-async fn listen(port: u16) -> Result<TcpListener, String> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await;
-    let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    match bound {
-        Ok((address, listener)) => {
-            println!("bookshop listens on http://{address}");
-            Ok(listener)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(format!(
-            "port {port} is taken: stop the program that listens there, or choose another port, as in PORT=3001"
-        )),
-        Err(error) => Err(format!("cannot listen on port {port}: {}", causes(&error))),
-    }
+async fn welcome(session: Session<Visitor>) -> Html<String> {
+    Html(home::page(&session))
 }
+
+/// A form that is no `ThemeForm` is refused, and this function is not called.
+async fn set_theme(session: Session<Visitor>, Form(form): Form<ThemeForm>) -> Redirect {
+    Redirect::to(home::set_theme(&session, &form))
+}
+
+async fn all_books(session: Session<Visitor>, State(shelf): State<Shelf>) -> Html<String> {
+    Html(books::page(&session, &shelf))
+}
+
+async fn new_book(session: Session<Visitor>) -> Html<String> {
+    Html(books::form(&session))
+}
+
+async fn create_book(
+    session: Session<Visitor>,
+    State(shelf): State<Shelf>,
+    Form(form): Form<BookForm>,
+) -> Redirect {
+    Redirect::to(books::create(&session, &shelf, &form))
+}
+
+async fn show_cart(session: Session<Visitor>) -> Html<String> {
+    Html(cart::page(&session))
+}
+
+async fn add_to_cart(session: Session<Visitor>, Form(form): Form<BookForm>) -> Redirect {
+    Redirect::to(cart::add(&session, &form))
+}
+
+async fn login_form(session: Session<Visitor>) -> Html<String> {
+    Html(account::form(&session))
+}
+
+async fn log_in(session: Session<Visitor>, Form(form): Form<LoginForm>) -> Redirect {
+    Redirect::to(account::login(&session, &form))
+}
+
+async fn log_out(session: Session<Visitor>) -> Redirect {
+    Redirect::to(account::logout(&session))
+}
+
+async fn forget(session: Session<Visitor>) -> Redirect {
+    Redirect::to(account::forget(&session))
+}
+
+/// What the session holds, as JSON. Its id is no part of that: it is a secret.
+///
+/// A `Session` without a schema is the same session, seen key by key.
+async fn look_inside(session: Session) -> impl IntoResponse {
+    Json(session.data())
+}
+
+async fn style() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/css; charset=utf-8")], html::STYLE)
+}
+
+async fn not_found() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, Html(html::not_found()))
+}
+
+async fn method_not_allowed() -> impl IntoResponse {
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        Html(html::method_not_allowed()),
+    )
+}
+
+#[cfg(test)]
+mod tests;

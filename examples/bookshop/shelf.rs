@@ -16,19 +16,21 @@ const STOCK: [&str; 9] = [
 
 /// The titles, in the order in which they came. Kept in memory: a restart brings back the original stock.
 #[derive(Clone)]
-pub(crate) struct Shelf(Arc<Mutex<Vec<String>>>);
+pub struct Shelf(Arc<Mutex<Vec<String>>>);
 
 impl Shelf {
-    pub(crate) fn stocked() -> Shelf {
+    /// The shelf of a shop that has just opened.
+    pub fn stocked() -> Shelf {
         Shelf(Arc::new(Mutex::new(STOCK.map(str::to_owned).to_vec())))
     }
 
-    pub(crate) fn titles(&self) -> Vec<String> {
+    /// The titles on it now.
+    pub fn titles(&self) -> Vec<String> {
         self.lock().clone()
     }
 
     /// Adds a title, unless it is there already.
-    pub(crate) fn add(&self, title: String) {
+    pub fn add(&self, title: String) {
         let mut titles = self.lock();
         if !titles.contains(&title) {
             titles.push(title);

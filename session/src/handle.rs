@@ -44,32 +44,33 @@ impl Drop for Core {
 impl Handle {
     /// A session that is not stored yet. Without an id it can be looked at, but not committed.
     pub(crate) fn fresh(id: Result<SessionId, Error>, created_at: u64) -> Self {
-        let (id, fault) = match id {
-            Ok(id) => (id, None),
-            Err(error) => (SessionId::unusable(), Some(error)),
-        };
-        Self::with(State {
-            fault,
-            ..State::new(id, created_at)
-        })
+        match id {
+            Ok(id) => Self::with(id, created_at, None),
+            Err(error) => {
+                let handle = Self::with(SessionId::unusable(), created_at, None);
+                handle.state().fault = Some(error);
+                handle
+            }
+        }
     }
 
     /// A session that a storage holds under `id`. With `resend` the browser gets a new cookie for it.
     pub(crate) fn stored(id: SessionId, stored: Stored, resend: bool) -> Self {
-        Self::with(
-            State {
-                changes: Changes::on_load(&stored.record),
-                resend,
-                ..State::new(id, stored.record.created_at_unix())
-            }
-            .holding(stored),
-        )
+        let changes = Changes::on_load(&stored.record);
+        let handle = Self::with(id, stored.record.created_at_unix(), Some(stored));
+        let mut state = handle.state();
+        state.changes = changes;
+        state.resend = resend;
+        drop(state);
+        handle
     }
 
-    fn with(state: State) -> Self {
+    /// Inlined, the state is made where it stays, or nearly: it is large to be moved about.
+    #[inline]
+    fn with(id: SessionId, created_at: u64, stored: Option<Stored>) -> Self {
         Self {
             core: Arc::new(Core {
-                state: Mutex::new(state),
+                state: Mutex::new(State::new(id, created_at, stored)),
                 home: OnceLock::new(),
                 turn: tokio::sync::Mutex::new(()),
             }),

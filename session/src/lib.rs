@@ -35,7 +35,7 @@
 //!    that one request destroys stays destroyed, whatever another does.
 //! 4. **What does not touch the session costs nothing.** No load, no write, no Set-Cookie.
 //!
-//! Where to go on: [`SessionLayer`] for axum and tower, [`Sessions`] for any other framework, [`SessionCookie`] and
+//! Where to go on: [`SessionLayer`] for axum and tower, [`web`] for other frameworks, streams and sessions by hand, [`SessionCookie`] and
 //! [`KeyRing`] for the cookie, [`storage`] for where sessions are kept and how to add a place, `testing` for your tests.
 //!
 //! # Features
@@ -44,6 +44,10 @@
 //! |---|---|---|---|
 //! | `axum` | yes | `Session<S>` as an extractor, and `tower` | 1.88 |
 //! | `tower` | yes | [`SessionLayer`] | 1.88 |
+//! | `actix-web` | no | `SessionMiddleware` and the extractor, for actix-web 4 | 1.89 |
+//! | `poem` | no | `web::poem`: a middleware and the extractor, for poem 3 | 1.88 |
+//! | `salvo` | no | `web::salvo`: a hoop, and the session as a handler's argument, for salvo 1 | 1.95 |
+//! | `rocket` | no | `web::rocket`: a fairing and a request guard, for Rocket 0.5 | 1.89 |
 //! | `derive` | yes | `#[derive(SessionSchema)]` | 1.88 |
 //! | `memory` | yes | [`MemoryStorage`] | 1.88 |
 //! | `cookie` | yes | [`CookieStorage`] | 1.88 |
@@ -53,7 +57,7 @@
 //! | `memcached` | no | `MemcachedStorage` | 1.95 |
 //! | `postgres`, `mysql`, `sqlite` | no | `PostgresStorage`, `MySqlStorage`, `SqliteStorage` | 1.94 |
 //! | `dynamodb` | no | `DynamoDbStorage` | 1.94.1 |
-//! | `testing` | no | `testing`: the conformance suite and the test doubles | 1.88 |
+//! | `testing` | no | `testing`: a browser before your handlers, the conformance suite and the test doubles | 1.88 |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -106,6 +110,8 @@ pub use self::storage::RedisStorage;
 #[cfg(feature = "sqlite")]
 pub use self::storage::SqliteStorage;
 pub use self::storage::{Backend, SessionStorage};
+#[cfg(feature = "actix-web")]
+pub use self::web::actix_web::SessionMiddleware;
 #[cfg(feature = "tower")]
 pub use self::web::{SessionLayer, SessionService};
 #[cfg(feature = "derive")]
@@ -120,6 +126,7 @@ pub use self::schema::runtime as __private;
     feature = "axum",
     feature = "derive",
     feature = "memory",
+    feature = "sqlite",
     feature = "testing"
 ))]
 #[doc = include_str!("../../README.md")]

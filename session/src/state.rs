@@ -144,11 +144,12 @@ pub(crate) struct Snapshot {
 }
 
 impl State {
-    pub(crate) fn new(id: SessionId, created_at: u64) -> Self {
+    #[inline]
+    pub(crate) fn new(id: SessionId, created_at: u64, stored: Option<Stored>) -> Self {
         Self {
             id,
             created_at,
-            stored: None,
+            stored,
             changes: Changes::default(),
             rotation: None,
             doomed: Vec::new(),
@@ -163,11 +164,6 @@ impl State {
             headers: Headers::Due,
             misfits: Vec::new(),
         }
-    }
-
-    pub(crate) fn holding(mut self, stored: Stored) -> Self {
-        self.stored = Some(stored);
-        self
     }
 
     pub(crate) fn record(&self) -> Option<&Record> {
@@ -386,7 +382,7 @@ mod tests {
             version: 1,
             expires_at: 100,
         };
-        State::new(id, 0).holding(stored)
+        State::new(id, 0, Some(stored))
     }
 
     fn write(state: &mut State) {

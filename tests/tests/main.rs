@@ -3,7 +3,9 @@
 mod allocations;
 mod bookshop;
 mod browser;
+mod cookies;
 mod files;
+mod frameworks;
 mod guarantees;
 mod manifest;
 mod property;

@@ -1,4 +1,4 @@
-//! What the manifests promise: the Rust that is needed, and what a default build brings along.
+//! What the manifests promise: the Rust that is needed, and what a build brings along.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -119,6 +119,55 @@ fn each_feature_brings_its_own_dependencies_alone() {
         "tower",
     ]);
     assert!(has(&tower, "tower-service") && !has(&tower, "axum-core"));
+}
+
+#[test]
+fn each_framework_comes_alone_and_without_tls() {
+    const FRAMEWORKS: [(&str, &str); 5] = [
+        ("axum", "axum-core"),
+        ("actix-web", "actix-web"),
+        ("poem", "poem"),
+        ("salvo", "salvo_core"),
+        ("rocket", "rocket"),
+    ];
+    for (feature, own) in FRAMEWORKS {
+        let arguments = ["--package", "session", "--no-default-features"];
+        let packages = packages(&[&arguments[..], &["--features", feature]].concat());
+        for (_, framework) in FRAMEWORKS {
+            let is_there = packages.iter().any(|(name, _)| name == framework);
+            assert_eq!(
+                is_there,
+                framework == own,
+                "{framework} with the feature {feature}"
+            );
+        }
+        for stack in ["openssl", "native-tls", "rustls", "ring", "aws-lc-rs"] {
+            assert!(
+                !packages.iter().any(|(name, _)| name == stack),
+                "{stack} with the feature {feature}"
+            );
+        }
+    }
+}
+
+/// What the feature tables of the documentation and of the README say.
+#[test]
+fn no_feature_of_these_needs_a_newer_rust_than_it_states() {
+    const STATED: [(&str, (u32, u32)); 6] = [
+        ("axum", (1, 88)),
+        ("actix-web", (1, 89)),
+        ("poem", (1, 88)),
+        ("salvo", (1, 95)),
+        ("rocket", (1, 89)),
+        ("dynamodb", (1, 94)),
+    ];
+    let versions = rust_versions();
+    for (feature, stated) in STATED {
+        let arguments = ["--package", "session", "--no-default-features"];
+        let packages = packages(&[&arguments[..], &["--features", feature]].concat());
+        let needed = packages.iter().map(|package| release(&versions[package]));
+        assert_eq!(needed.max(), Some(stated), "the feature {feature}");
+    }
 }
 
 #[test]

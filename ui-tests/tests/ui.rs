@@ -1,4 +1,4 @@
-//! Compiles the schemas of `pass/` and `fail/`, and compares what the compiler says about the latter.
+//! Compiles the cases of `pass/` and `fail/`, and compares what the compiler says about the latter.
 //!
 //! After a change of wording: `TRYBUILD=overwrite cargo test -p ui-tests`, then read the diff.
 

@@ -12,6 +12,7 @@ use crate::record::Record;
 ///
 /// Five verbs, each one atomic step on one key. The library does the rest: it makes the keys, merges the changes of
 /// requests that overlap, retries after a conflict, and checks every deadline again when it reads.
+/// [`CustomStorage`](crate::storage::CustomStorage) makes a backend of five functions.
 ///
 /// The contract, which the conformance suite of `session::testing` checks:
 ///

@@ -2,7 +2,7 @@
 //!
 //! Two traits, one above the other: a [`SessionStorage`] turns a cookie's value into a session and back, and is what a
 //! layer takes. A [`Backend`] is a place for records, such as a database; five verbs make one, and every backend is a
-//! session storage.
+//! session storage. [`CustomStorage`] makes a backend of five functions.
 //!
 //! | storage | feature | made with | no lost update (G1) by |
 //! |---|---|---|---|
@@ -16,6 +16,7 @@
 //! | `SqliteStorage` | `sqlite` | a row a session, in one file | `WHERE version = …` |
 //! | `DynamoDbStorage` | `dynamodb` | an item a session, of a table in DynamoDB | a condition on the version |
 //! | `CachedStorage` | `memory` (default) | memory in front of any of these, for reads | what it stands before |
+//! | [`CustomStorage`] | – | five functions of yours over your database | your `update` and `create` |
 //!
 //! # What a request costs
 //!
@@ -38,6 +39,7 @@ mod backend;
 mod cached;
 #[cfg(feature = "cookie")]
 mod cookie;
+mod custom;
 #[cfg(feature = "dynamodb")]
 #[clippy::msrv = "1.94"]
 mod dynamodb;
@@ -84,6 +86,7 @@ pub use self::backend::{Backend, BoxBackend, Created, Loaded, Touched, Updated};
 pub use self::cached::CachedStorage;
 #[cfg(feature = "cookie")]
 pub use self::cookie::CookieStorage;
+pub use self::custom::CustomStorage;
 #[cfg(feature = "dynamodb")]
 pub use self::dynamodb::DynamoDbStorage;
 #[cfg(feature = "fs")]

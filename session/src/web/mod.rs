@@ -1,5 +1,14 @@
 //! How a web framework's requests reach [`Sessions`](crate::Sessions). An integration adds no rules of its own.
 //!
+//! | for | feature | page |
+//! |---|---|---|
+//! | axum, tower | `axum`, `tower` | [`SessionLayer`] |
+//! | actix-web | `actix-web` | `web::actix_web` |
+//! | poem | `poem` | `web::poem` |
+//! | salvo | `salvo` | `web::salvo` |
+//! | Rocket | `rocket` | `web::rocket` |
+//! | hyper, and whatever else | – | [by hand](#by-hand) |
+//!
 //! # Order of layers
 //!
 //! From the outermost to the innermost; in axum the layer that is added last is the outermost. What either
@@ -119,22 +128,44 @@
 //! [`Session::destroy`]: crate::Session::destroy
 //! [`Session::is_destroyed`]: crate::Session::is_destroyed
 
+#[cfg(feature = "actix-web")]
+pub mod actix_web;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(feature = "tower")]
 mod extract;
+#[cfg(feature = "poem")]
+pub mod poem;
 #[cfg_attr(
-    not(feature = "axum"),
+    not(any(
+        feature = "actix-web",
+        feature = "axum",
+        feature = "poem",
+        feature = "rocket",
+        feature = "salvo"
+    )),
     allow(dead_code, reason = "the frameworks' extractors answer with it")
 )]
 mod rejection;
 #[cfg_attr(
-    not(feature = "tower"),
+    not(any(
+        feature = "actix-web",
+        feature = "poem",
+        feature = "rocket",
+        feature = "salvo",
+        feature = "tower"
+    )),
     allow(dead_code, reason = "the frameworks' middleware calls it")
 )]
 mod request;
+#[cfg(feature = "rocket")]
+pub mod rocket;
+#[cfg(feature = "salvo")]
+pub mod salvo;
 #[cfg(feature = "tower")]
 mod tower;
+#[cfg(any(feature = "actix-web", feature = "poem", feature = "salvo"))]
+mod unwind;
 
 #[cfg(feature = "tower")]
 pub use self::extract::session_of;

@@ -7,14 +7,15 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::routing::get;
 use http::StatusCode;
+use session::storage::{Context, CookieUpdate};
 use session::testing::Calls;
 use session::web::session_of;
-use session::{Error, Session};
+use session::{Error, Session, SessionStorage};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 
 use super::app::{self, Door, act};
-use super::stage::{IDLE, Stage};
+use super::stage::{IDLE, Stage, Storage};
 use crate::support::client::{Client, SetCookie};
 use crate::support::log::Log;
 
@@ -30,6 +31,7 @@ on_backends!(
     a_session_that_another_request_has_ended_is_gone,
     activity_is_written_and_left_to_the_next_request_to_renew,
     a_commit_that_the_response_meets_leaves_its_cookie_there,
+    a_cookie_that_a_task_is_about_to_leave_is_waited_for,
     a_task_stores_what_the_browser_gets_a_cookie_for_or_nothing,
     a_session_that_is_first_asked_for_after_the_response_cannot_begin,
 );
@@ -250,6 +252,49 @@ async fn a_commit_that_the_response_meets_leaves_its_cookie_there(stage: Stage) 
         client.take_in(&answer);
         assert_eq!(client.peek("/show").await.ok(), r#"{"key":"key"}"#);
     }
+}
+
+/// Waits at a door once a session is saved, before it says what the browser is to be told.
+struct Hesitating(Storage, Door);
+
+impl SessionStorage for Hesitating {
+    async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
+        SessionStorage::read(&self.0, value, context).await
+    }
+
+    async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
+        let update = SessionStorage::save(&self.0, session, context).await?;
+        self.1.pass().await;
+        Ok(update)
+    }
+}
+
+async fn a_cookie_that_a_task_is_about_to_leave_is_waited_for(stage: Stage) {
+    let (saved, ended) = (Door::new(), Door::new());
+    let (reached, leave) = (saved.clone(), ended.clone());
+    let spawn = async move |session: Session| {
+        let task = session.clone();
+        act(&task, "set-key");
+        tokio::spawn(async move { task.commit().await.unwrap() });
+        reached.entered(1).await;
+        leave.pass().await;
+    };
+    let storage = Hesitating(stage.storage.clone(), saved.clone());
+    let routes = app::routes().route("/spawn", get(spawn));
+    let client = stage.client_through(storage, routes);
+    let request = client.start("/spawn");
+    ended.entered(1).await;
+    ended.open(1);
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    // The task's commit, and the response's, which has the cookie alone left to do.
+    saved.open(2);
+    let answer = request.await.unwrap();
+    assert!(
+        matches!(answer.cookie(), SetCookie::Set { .. }),
+        "{answer:?}"
+    );
 }
 
 /// The task's commit comes before, in the middle of, or after the end of the response, as the threads have it.

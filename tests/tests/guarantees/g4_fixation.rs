@@ -18,6 +18,7 @@ on_backends!(
     a_rotation_without_grace_ends_the_grace_of_the_one_before,
     ids_replaced_one_after_another_within_their_grace_all_lead_to_the_session,
     a_session_destroyed_within_the_grace_opens_under_neither_id,
+    a_renewal_within_the_grace_that_is_overtaken_at_each_step_joins_the_others,
     a_new_session_that_is_rotated_before_it_is_stored_is_stored_once,
 );
 in_the_cookie!(a_login_changes_the_cookie);
@@ -237,6 +238,30 @@ async fn ids_replaced_one_after_another_within_their_grace_all_lead_to_the_sessi
     assert_eq!(again.get("/show").await.ok(), r#"{"cart":"cart"}"#);
     assert_eq!(again.peek("/do/logout").await.cookie(), SetCookie::Removed);
     opens_nothing(&client).await;
+}
+
+/// Overtaken by a change, then by another renewal, then by a change under the id that one gave.
+async fn a_renewal_within_the_grace_that_is_overtaken_at_each_step_joins_the_others(stage: Stage) {
+    let mut client = stage.client(app::routes());
+    client.get("/do/set-cart").await.ok();
+    let (renewing, orders) = stage.client_beside(&client, app::routes());
+    let claim = orders.hold_after(2);
+    let renewal = renewing.start("/do/grace-30");
+    claim.reached().await;
+    client.get("/do/set-one").await.ok();
+    let search = orders.hold_after(0);
+    claim.open();
+    search.reached().await;
+    client.get("/do/grace-30").await.ok();
+    // What it still does before it writes: it finds where the session went, deletes what it has created, and looks again.
+    let write = orders.hold_after(4);
+    search.open();
+    write.reached().await;
+    client.get("/do/set-two").await.ok();
+    write.open();
+    renewal.await.unwrap().ok();
+    let all = r#"{"cart":"cart","one":"one","two":"two"}"#;
+    assert_eq!(client.peek("/show").await.ok(), all);
 }
 
 async fn a_session_destroyed_within_the_grace_opens_under_neither_id(stage: Stage) {

@@ -25,16 +25,33 @@ pub(crate) struct Refusal {
 impl Bookshop {
     /// Starts it in `folder`, with these environment variables and none of its own from outside.
     pub(crate) fn open(folder: &Path, variables: &[(&str, &str)]) -> Bookshop {
-        match Bookshop::try_open(folder, variables) {
+        Bookshop::open_on("bookshop", folder, variables)
+    }
+
+    /// Starts the program of that name, which is `bookshop` or a bookshop on another framework.
+    pub(crate) fn open_on(program: &str, folder: &Path, variables: &[(&str, &str)]) -> Bookshop {
+        match Bookshop::start(program, folder, variables) {
             Ok(shop) => shop,
             Err(refusal) => panic!("the bookshop did not open: {}", refusal.stderr),
         }
     }
 
     pub(crate) fn try_open(folder: &Path, variables: &[(&str, &str)]) -> Result<Bookshop, Refusal> {
+        Bookshop::start("bookshop", folder, variables)
+    }
+
+    fn start(
+        program: &str,
+        folder: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Bookshop, Refusal> {
+        let package = match program {
+            "bookshop" => "examples",
+            _ => "bookshop-frameworks",
+        };
         let log = folder.join("stderr.log");
         let mut process = Process::start(
-            Command::new(example::executable("bookshop"))
+            Command::new(example::executable(package, program))
                 .current_dir(folder)
                 .env_remove("SESSION_STORAGE")
                 .env_remove("SESSION_SECRET")

@@ -15,7 +15,7 @@ pub(crate) struct Example {
 impl Example {
     /// Starts it in `folder`, with these environment variables.
     pub(crate) fn start(name: &str, folder: &Path, variables: &[(&str, &str)]) -> Example {
-        let mut command = Command::new(executable(name));
+        let mut command = Command::new(executable("examples", name));
         command.current_dir(folder).envs(variables.iter().copied());
         let process = Process::start(&mut command).expect("the example was built");
         let line = process.next_line().expect("it says where it listens");
@@ -29,10 +29,10 @@ impl Example {
     }
 }
 
-/// A program of the examples, built by the cargo that runs the tests.
-pub(crate) fn executable(name: &str) -> PathBuf {
+/// A program of one of the examples' packages, built by the cargo that runs the tests.
+pub(crate) fn executable(package: &str, name: &str) -> PathBuf {
     let build = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--package", "examples", "--bins"])
+        .args(["build", "--locked", "--package", package, "--bins"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())

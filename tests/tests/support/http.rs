@@ -8,7 +8,7 @@ use serde_json::Value;
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: String,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Response {
@@ -16,6 +16,12 @@ impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The values of every header of this name, written in lower case.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let found = self.headers.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).collect()
     }
 
     /// The cookie that this answer sets, as `name=value`.
@@ -31,6 +37,11 @@ impl Response {
 /// Sends a GET request, with `cookie` as its Cookie header.
 pub(crate) fn get(server: SocketAddr, path: &str, cookie: Option<&str>) -> Response {
     send(server, "GET", path, cookie, "")
+}
+
+/// As [`get`], but for a server that may close the connection without an answer.
+pub(crate) fn try_get(server: SocketAddr, path: &str, cookie: Option<&str>) -> Option<Response> {
+    try_send(server, "GET", path, cookie, "")
 }
 
 /// Sends a form, with `cookie` as its Cookie header.
@@ -86,6 +97,16 @@ fn send(
     cookie: Option<&str>,
     form: &str,
 ) -> Response {
+    try_send(server, method, path, cookie, form).expect("the server answers")
+}
+
+fn try_send(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    cookie: Option<&str>,
+    form: &str,
+) -> Option<Response> {
     let cookie = cookie
         .map(|cookie| format!("Cookie: {cookie}\r\n"))
         .unwrap_or_default();
@@ -105,7 +126,7 @@ fn send(
     stream
         .read_to_string(&mut answer)
         .expect("the server answers in UTF-8");
-    parsed(&answer)
+    (!answer.is_empty()).then(|| parsed(&answer))
 }
 
 fn parsed(answer: &str) -> Response {
