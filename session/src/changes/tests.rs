@@ -1,4 +1,5 @@
 use super::*;
+use crate::record::Entry;
 
 const NO_LIMIT: usize = usize::MAX;
 const NOW: u64 = 1000;
