@@ -100,8 +100,10 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 stage format cargo fmt --all --check
 stage lint cargo clippy --all-targets --all-features --locked -- -D warnings
 stage lint cargo clippy -p bookshop-frameworks --all-targets --locked -- -D warnings
+stage lint cargo clippy -p allocations --all-targets --locked -- -D warnings
 stage lint cargo clippy -p tests --test moto --locked -- -D warnings
 stage test cargo nextest run --all-features --locked
+stage test cargo nextest run -p allocations --locked
 # The storage for DynamoDB on a second server, which pip installs.
 stage moto scripts/moto.sh
 stage doctest cargo test --all-features --locked --doc
