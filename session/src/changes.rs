@@ -111,7 +111,7 @@ impl Changes {
     /// The changes that reading a record makes by itself: flash values for the next request are for this one.
     pub(crate) fn on_load(record: &Record) -> Self {
         Self {
-            ages: record.holds(Kind::FlashNext),
+            ages: record.has_aging(),
             ..Self::default()
         }
     }

@@ -10,7 +10,7 @@ mod layout;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};
-use self::layout::{HEADER_WORDS, Place, halves, pack, place, sort};
+use self::layout::{HAS_AGING, HEADER_WORDS, Place, halves, pack, place, sort};
 
 /// The largest record of all, in bytes: offsets fit their fields with room to spare.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 28;
@@ -210,10 +210,10 @@ impl Record {
         Err(low)
     }
 
-    /// Whether there is any entry of a kind.
-    pub(crate) fn holds(&self, kind: Kind) -> bool {
-        let mut places = (0..self.len()).filter_map(|index| self.place(index));
-        places.any(|place| place.kind == kind)
+    /// Whether there are flash values for the next request alone.
+    pub(crate) fn has_aging(&self) -> bool {
+        self.word(1)
+            .is_some_and(|(_, marks)| marks & HAS_AGING != 0)
     }
 
     fn entry(&self, index: usize) -> Option<Entry<'_>> {
@@ -257,7 +257,7 @@ impl Record {
 
     fn state(&self) -> State {
         match self.word(1) {
-            Some((_, 1)) => State::Ended,
+            Some((_, marks)) if marks & State::Ended as u32 != 0 => State::Ended,
             _ => State::Live,
         }
     }

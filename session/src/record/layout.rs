@@ -11,8 +11,11 @@ pub(super) struct Place {
     pub(super) secret: bool,
 }
 
-/// The words before the index: when the session began; how many entries there are (low half) and the state (high half).
+/// The words before the index: when the session began; how many entries there are (low half), and the state, with
+/// [`HAS_AGING`] beside it (high half).
 pub(super) const HEADER_WORDS: usize = 2;
+/// In the header: there are flash values for the next request alone. All records are asked for them when they are loaded.
+pub(super) const HAS_AGING: u32 = 1 << 1;
 /// In a word of the index, above the length of the key: the value stands behind its limit, 8 bytes.
 const HAS_LIMIT: u32 = 1 << 28;
 /// And this: the value is not shown.
@@ -74,7 +77,14 @@ pub(super) fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) 
         }
     };
     put(&created_at.to_le_bytes());
-    put(&((state as u64) << 32 | entries.len() as u64).to_le_bytes());
+    let is_aging = |entry: &RawEntry<'_>| entry.kind == Kind::FlashNext;
+    let aging = if entries.iter().any(is_aging) {
+        HAS_AGING
+    } else {
+        0
+    };
+    let marks = state as u64 | u64::from(aging);
+    put(&(marks << 32 | entries.len() as u64).to_le_bytes());
     for entry in &*entries {
         let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
         let secret = if entry.terms.secret { IS_SECRET } else { 0 };
