@@ -198,7 +198,8 @@ impl fmt::Debug for Sessions {
 }
 
 impl Shared {
-    /// The candidates are looked for anew after the first: nearly all requests have no other, and wait with less in hand.
+    /// The candidates are looked for anew after the first, and that is boxed: nearly all requests have no other, and wait with
+    /// less in hand.
     async fn open<'a, I>(self: &Arc<Self>, values: impl Fn() -> I) -> Result<Session, Error>
     where
         I: Iterator<Item = &'a str>,
@@ -209,15 +210,15 @@ impl Shared {
         if let Some(session) = self.read(first).await? {
             return Ok(session);
         }
-        for place in 1..MAX_CANDIDATES {
-            let Some(next) = values().nth(place) else {
-                break;
-            };
-            if let Some(session) = self.read(next).await? {
-                return Ok(session);
+        let others = async {
+            for next in values().take(MAX_CANDIDATES).skip(1) {
+                if let Some(session) = self.read(next).await? {
+                    return Ok(session);
+                }
             }
-        }
-        self.begin(true)
+            self.begin(true)
+        };
+        Box::pin(others).await
     }
 
     async fn read(self: &Arc<Self>, value: &str) -> Result<Option<Session>, Error> {
