@@ -1,13 +1,12 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 
+use crate::base64url::{self, TEXT_OF_32};
 use crate::error::Error;
-use crate::id::{ID_TEXT, SessionId};
-use crate::keys::{KeyRing, Message, Opened, SIGNATURE_BYTES};
+use crate::id::SessionId;
+use crate::keys::{KeyRing, Message, Opened};
 
 /// The most that browsers keep of a cookie: name and value together, in bytes (RFC 6265bis §5.6).
 pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
@@ -199,32 +198,27 @@ impl SessionCookie {
 
     /// The value for a session that a server-side storage keeps.
     pub(crate) fn sign(&self, id: &SessionId) -> String {
-        let mut value = String::with_capacity(2 * ID_TEXT + 1);
+        let mut value = String::with_capacity(2 * TEXT_OF_32 + 1);
         id.push_text(&mut value);
         let signature = self.keys.sign(Message {
             cookie_name: &self.name,
-            id: &value,
+            id: id.as_bytes(),
         });
         value.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut value);
+        base64url::encode_to(&mut value, signature);
         value
     }
 
     /// The id in a value that one of our keys signed under this name. Every failure looks the same.
     pub(crate) fn verify(&self, value: &str) -> Option<(SessionId, Opened)> {
-        let (id, signature) = value.split_once('.')?;
-        if id.len() != ID_TEXT || signature.len() != ID_TEXT {
-            return None;
-        }
-        // Invariant: the decoder wants room for its estimate, 33 bytes for 43 characters.
-        let mut bytes = [0; SIGNATURE_BYTES + 1];
-        let decoded = URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
+        let (id, signature) = value.split_at_checked(TEXT_OF_32)?;
+        let [id, signature] = base64url::decode_two(id, signature.strip_prefix('.')?)?;
         let message = Message {
             cookie_name: &self.name,
-            id,
+            id: &id,
         };
-        let opened = self.keys.verify(message, bytes.get(..decoded)?)?;
-        Some((SessionId::parse(id)?, opened))
+        let opened = self.keys.verify(message, &signature)?;
+        Some((SessionId::from_bytes(id), opened))
     }
 
     #[cfg(feature = "cookie")]
@@ -423,7 +417,7 @@ mod tests {
     fn a_signed_id_verifies_under_its_name_alone() {
         let id = SessionId::generate().unwrap();
         let value = cookie("one").sign(&id);
-        assert_eq!(value.len(), 2 * ID_TEXT + 1);
+        assert_eq!(value.len(), 2 * TEXT_OF_32 + 1);
         assert_eq!(
             cookie("one").verify(&value),
             Some((id, Opened::ByCurrentKey))

@@ -193,11 +193,11 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// What is signed: an id under a cookie's name.
+/// What is signed: an id under a cookie's name, which has at most 256 bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Message<'a> {
     pub(crate) cookie_name: &'a str,
-    pub(crate) id: &'a str,
+    pub(crate) id: &'a [u8; 32],
 }
 
 /// How a cookie opened.
@@ -247,13 +247,16 @@ impl Key {
         })
     }
 
-    /// The length before each part leaves one way to read the whole: no id ends in the beginning of a name.
+    /// The name's length in two bytes, the name, and the id: there is one way to read the whole. With a name of up to 21 bytes
+    /// it is one block of SHA-256.
     fn mac(&self, message: Message<'_>) -> Hmac<Sha256> {
+        let Message { cookie_name, id } = message;
+        // Invariant: a cookie's name is far shorter than that.
+        let length = u16::try_from(cookie_name.len()).unwrap_or(u16::MAX);
         let mut mac = self.signing.clone();
-        for part in [message.cookie_name, message.id] {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
+        mac.update(&length.to_be_bytes());
+        mac.update(cookie_name.as_bytes());
+        mac.update(id);
         mac
     }
 }
@@ -328,7 +331,9 @@ mod tests {
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-    fn signature(keys: &KeyRing, cookie_name: &str, id: &str) -> Vec<u8> {
+    const ID: &[u8; 32] = b"an id as it is: thirty-two bytes";
+
+    fn signature(keys: &KeyRing, cookie_name: &str, id: &[u8; 32]) -> Vec<u8> {
         keys.sign(Message { cookie_name, id }).to_vec()
     }
 
@@ -349,7 +354,7 @@ mod tests {
     fn a_list_has_the_newest_secret_first() {
         let list = KeyRing::from_list(&format!("{A}, {B}")).unwrap();
         let only_a = KeyRing::new(A).unwrap();
-        assert_eq!(signature(&list, "n", "id"), signature(&only_a, "n", "id"));
+        assert_eq!(signature(&list, "n", ID), signature(&only_a, "n", ID));
         assert!(KeyRing::from_list(&format!("{A},")).is_err());
         assert!(KeyRing::from_list("").is_err());
     }
@@ -359,9 +364,9 @@ mod tests {
         let old = KeyRing::new(B).unwrap();
         let message = Message {
             cookie_name: "n",
-            id: "id",
+            id: ID,
         };
-        let signed = signature(&old, "n", "id");
+        let signed = signature(&old, "n", ID);
         assert_eq!(old.verify(message, &signed), Some(Opened::ByCurrentKey));
         let rotated = KeyRing::new(A).unwrap().accept(B).unwrap();
         assert_eq!(rotated.verify(message, &signed), Some(Opened::ByOlderKey));
@@ -371,7 +376,9 @@ mod tests {
     #[test]
     fn a_signature_covers_name_and_id_apart() {
         let keys = KeyRing::new(A).unwrap();
-        assert_ne!(signature(&keys, "ab", "c"), signature(&keys, "a", "bc"));
+        let other = b"bn id as it is: thirty-two bytes";
+        assert_ne!(signature(&keys, "n", ID), signature(&keys, "n", other));
+        assert_ne!(signature(&keys, "n", ID), signature(&keys, "na", ID));
     }
 
     #[test]
@@ -380,12 +387,10 @@ mod tests {
         let mut key = [0; 64];
         prk.expand(b"session v1 signing", &mut key).unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-        mac.update(b"\0\0\0\0\0\0\0\x01n\0\0\0\0\0\0\0\x02id");
+        mac.update(b"\0\x01n");
+        mac.update(ID);
         let expected = mac.finalize().into_bytes();
-        assert_eq!(
-            signature(&KeyRing::new(A).unwrap(), "n", "id"),
-            &expected[..]
-        );
+        assert_eq!(signature(&KeyRing::new(A).unwrap(), "n", ID), &expected[..]);
     }
 
     #[test]

@@ -62,6 +62,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod base64url;
 mod changes;
 mod cookie;
 mod error;

@@ -7,10 +7,12 @@ use crate::expiry::from_unix;
 
 mod ended;
 mod layout;
+mod patch;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};
 use self::layout::{HAS_AGING, HEADER_WORDS, Place, halves, pack, place, sort};
+pub(crate) use self::patch::Patch;
 
 /// The largest record of all, in bytes: offsets fit their fields with room to spare.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 28;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::changes::{Base, Changes, Flash, Lasting, Slot, Update, Value};
 use crate::error::Error;
-use crate::record::{Kind, RawEntry, Record};
+use crate::record::{Kind, Patch, RawEntry, Record, Terms};
 use crate::value::Json;
 
 impl Changes {
@@ -39,6 +39,22 @@ impl Changes {
         now: u64,
     ) -> Result<Record, Error> {
         let is_seen = seen == fresh;
+        match fresh.and_then(|fresh| self.patch(fresh, is_seen, limit)) {
+            Some(record) => Ok(record),
+            None => self.merge(fresh, created_at, seen, limit, now),
+        }
+    }
+
+    /// The long way, entry by entry.
+    pub(super) fn merge(
+        &self,
+        fresh: Option<&Record>,
+        created_at: u64,
+        seen: Option<&Record>,
+        limit: usize,
+        now: u64,
+    ) -> Result<Record, Error> {
+        let is_seen = seen == fresh;
         let base = self.uncleared(fresh);
         let rerun = self.rerun(base, is_seen, now)?;
         let stored = fresh.map_or(0, Record::len);
@@ -62,6 +78,29 @@ impl Changes {
         }
         check_size(&entries, limit)?;
         Ok(Record::of(created_at, &mut entries))
+    }
+
+    /// The short way, which most requests go: lasting values are set, and all else in the record stays as it is.
+    pub(super) fn patch(&self, fresh: &Record, is_seen: bool, limit: usize) -> Option<Record> {
+        let is_short = fresh.is_plain()
+            && self.cleared.is_none()
+            && !self.ages
+            && self
+                .slots
+                .iter()
+                .all(|slot| slot.set_value(is_seen).is_some());
+        if !is_short {
+            return None;
+        }
+        let patches = self.slots.iter().filter_map(|slot| {
+            let value = &*slot.set_value(is_seen)?.json;
+            Some(Patch {
+                key: &slot.key,
+                value,
+            })
+        });
+        let entries = fresh.len() + self.slots.len();
+        fresh.patched(patches, limit.checked_sub(entries * AROUND)?)
     }
 
     /// What the updates come to on a record that this request did not see, by the slots' places.
@@ -170,6 +209,20 @@ impl Changes {
 }
 
 impl Slot {
+    /// The value, if a lasting one on no terms of its own is all that this request puts under the key.
+    fn set_value(&self, is_seen: bool) -> Option<&Value> {
+        let value = match (&self.lasting, &self.flash) {
+            (Lasting::Set(value), Flash::Untouched) => value,
+            (Lasting::Updated(update), Flash::Untouched)
+                if is_seen && matches!(update.base, Base::Loaded) =>
+            {
+                update.seen.as_ref()?
+            }
+            _ => return None,
+        };
+        (value.terms == Terms::default()).then_some(value)
+    }
+
     /// Adds what this request has put under the key. `rerun` is the outcome of an update that was run again.
     ///
     /// What stays of the record under the same key is there already.
@@ -237,9 +290,10 @@ impl Lasting {
     }
 }
 
+/// The quotes, the colon and the comma around a key, in bytes.
+pub(super) const AROUND: usize = 4;
+
 fn check_size(entries: &[RawEntry<'_>], limit: usize) -> Result<(), Error> {
-    /// The quotes, the colon and the comma around a key.
-    const AROUND: usize = 4;
     /// A limit, as a number of seconds.
     const LIMIT: usize = 10;
     let bytes = entries

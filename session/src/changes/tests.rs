@@ -1,3 +1,4 @@
+use super::merge::AROUND;
 use super::*;
 use crate::record::Entry;
 
@@ -245,5 +246,81 @@ fn too_much_is_an_error_that_names_the_three_largest_keys() {
             ("c".to_owned(), 30),
             ("d".to_owned(), 20)
         ]
+    );
+}
+
+/// Every record of up to four entries and every set of up to four values, also of keys that are there as flash values.
+#[test]
+fn the_short_way_comes_to_what_the_long_way_comes_to() {
+    const THERE: [(&str, Kind, &str); 5] = [
+        ("b", Kind::Lasting, "1"),
+        ("d", Kind::Flash, "\"flash\""),
+        ("e", Kind::Lasting, "\"a longer value\""),
+        ("e", Kind::Flash, "2"),
+        ("g", Kind::Lasting, "[]"),
+    ];
+    const SET: [(&str, &str); 7] = [
+        ("a", "true"),
+        ("b", "\"longer than before\""),
+        ("c", ""),
+        ("d", "3"),
+        ("e", "4"),
+        ("g", "{}"),
+        ("h", "5"),
+    ];
+    let mut compared = 0;
+    for there in 0_u32..1 << THERE.len() {
+        let is_there = |index: usize| there >> index & 1 == 1;
+        let entries: Vec<_> = (0..THERE.len()).filter(|&at| is_there(at)).collect();
+        let before = record(&entries.iter().map(|&at| THERE[at]).collect::<Vec<_>>());
+        for set in 0_u32..1 << SET.len() {
+            let mut changes = Changes::on_load(&before);
+            for (index, (key, value)) in SET.into_iter().enumerate() {
+                if set >> index & 1 == 1 {
+                    changes.set(key.into(), Ok(json(value)));
+                }
+            }
+            let long = changes.merge(Some(&before), 0, Some(&before), NO_LIMIT, NOW);
+            let long = long.unwrap();
+            assert_eq!(changes.patch(&before, true, NO_LIMIT).as_ref(), Some(&long));
+            let most = long.text_bytes() + AROUND * (before.len() + set.count_ones() as usize);
+            assert!(changes.patch(&before, true, most).is_some());
+            assert!(most == 0 || changes.patch(&before, true, most - 1).is_none());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 32 * 128);
+}
+
+#[test]
+fn what_has_terms_goes_the_long_way() {
+    let terms = Terms {
+        until: Some(NOW + 1),
+        secret: false,
+    };
+    let set = |terms| {
+        let mut changes = Changes::default();
+        let json = "1".into();
+        changes.set("a".into(), Ok(Value { json, terms }));
+        changes
+    };
+    let plain = record(&[("b", Kind::Lasting, "1")]);
+    assert!(
+        set(Terms::default())
+            .patch(&plain, true, NO_LIMIT)
+            .is_some()
+    );
+    assert!(set(terms).patch(&plain, true, NO_LIMIT).is_none());
+    let limited = apply(&set(terms), &plain, &plain);
+    assert!(
+        set(Terms::default())
+            .patch(&limited, true, NO_LIMIT)
+            .is_none()
+    );
+    let aging = record(&[("b", Kind::FlashNext, "1")]);
+    assert!(
+        set(Terms::default())
+            .patch(&aging, true, NO_LIMIT)
+            .is_none()
     );
 }

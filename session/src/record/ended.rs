@@ -1,8 +1,7 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
+use crate::base64url;
 use crate::id::{SessionId, StorageKey};
 use crate::record::{Entry, Kind, Record, State, Terms, pack};
 
@@ -64,7 +63,7 @@ impl Record {
         };
         let successor = format!("\"{successor}\"");
         let id_and_until = forward.as_ref().map(|forward| {
-            let id = URL_SAFE_NO_PAD.encode(forward.padded_id);
+            let id = base64url::encode(forward.padded_id);
             (format!("\"{id}\""), forward.until.to_string())
         });
         let entry = |key, value| {
@@ -102,7 +101,7 @@ impl Record {
         let successor = text("successor")?.parse().ok()?;
         let forward = text("forward").and_then(|id| {
             Some(Forward {
-                padded_id: URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?,
+                padded_id: base64url::decode(id)?.try_into().ok()?,
                 until: self.find("until", Kind::Ended)?.value.parse().ok()?,
             })
         });

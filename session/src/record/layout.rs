@@ -1,7 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::record::{Kind, RawEntry, Record, State};
+use crate::record::{Kind, RawEntry, Record, State, Terms};
 
 /// Where an entry stands in its record. Between key and value is the value's limit, if it has one.
 pub(super) struct Place {
@@ -12,10 +12,12 @@ pub(super) struct Place {
 }
 
 /// The words before the index: when the session began; how many entries there are (low half), and the state, with
-/// [`HAS_AGING`] beside it (high half).
+/// [`HAS_AGING`] and [`HAS_TERMS`] beside it (high half).
 pub(super) const HEADER_WORDS: usize = 2;
 /// In the header: there are flash values for the next request alone. All records are asked for them when they are loaded.
 pub(super) const HAS_AGING: u32 = 1 << 1;
+/// In the header: there are values with a limit of their own, or that are not shown.
+pub(super) const HAS_TERMS: u32 = 1 << 2;
 /// In a word of the index, above the length of the key: the value stands behind its limit, 8 bytes.
 const HAS_LIMIT: u32 = 1 << 28;
 /// And this: the value is not shown.
@@ -77,14 +79,16 @@ pub(super) fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) 
         }
     };
     put(&created_at.to_le_bytes());
-    let is_aging = |entry: &RawEntry<'_>| entry.kind == Kind::FlashNext;
-    let aging = if entries.iter().any(is_aging) {
-        HAS_AGING
-    } else {
-        0
-    };
-    let marks = state as u64 | u64::from(aging);
-    put(&(marks << 32 | entries.len() as u64).to_le_bytes());
+    let mut marks = state as u32;
+    for entry in &*entries {
+        if entry.kind == Kind::FlashNext {
+            marks |= HAS_AGING;
+        }
+        if entry.terms != Terms::default() {
+            marks |= HAS_TERMS;
+        }
+    }
+    put(&(u64::from(marks) << 32 | entries.len() as u64).to_le_bytes());
     for entry in &*entries {
         let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
         let secret = if entry.terms.secret { IS_SECRET } else { 0 };

@@ -1,6 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use crate::base64url;
 use crate::changes::largest;
 use crate::cookie::{MAX_COOKIE_BYTES, SessionCookie};
 use crate::error::Error;
@@ -170,12 +168,12 @@ fn seal(
     // Invariant: the head was put there above; the plaintext is far below the suite's limit.
     let tag = keys.seal(nonce, &authenticated, &mut sealed[HEAD_BYTES..]);
     sealed.extend_from_slice(&tag.unwrap_or_default());
-    Ok(URL_SAFE_NO_PAD.encode(sealed))
+    Ok(base64url::encode(sealed))
 }
 
 /// Opens a sealed value. Every failure looks the same.
 fn open(cookie: &SessionCookie, value: &str) -> Option<(SessionId, Stored, Opened)> {
-    let mut sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
+    let mut sealed = base64url::decode(value)?;
     let (head, rest) = sealed.split_at_mut_checked(HEAD_BYTES)?;
     let (plain, tag) = rest.split_at_mut_checked(rest.len().checked_sub(TAG_BYTES)?)?;
     let (&format, head) = head.split_first()?;
@@ -262,12 +260,12 @@ mod tests {
     fn every_flipped_bit_beneath_the_text_is_refused() {
         let cookie = cookie("session");
         let (_, value) = sealed(&cookie);
-        let sealed = URL_SAFE_NO_PAD.decode(value).unwrap();
+        let sealed = base64url::decode(value).unwrap();
         for index in 0..sealed.len() {
             for bit in 0..8 {
                 let mut changed = sealed.clone();
                 changed[index] ^= 1 << bit;
-                assert!(open(&cookie, &URL_SAFE_NO_PAD.encode(changed)).is_none());
+                assert!(open(&cookie, &base64url::encode(changed)).is_none());
             }
         }
     }

@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use crate::record::layout::{HAS_AGING, HAS_TERMS, HEADER_WORDS};
+use crate::record::{Kind, Record};
+
+/// A lasting value that is put into a record, on no terms of its own.
+pub(crate) struct Patch<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) value: &'a str,
+}
+
+/// Where a patch goes: over the entry at that place of the index, or before it.
+struct Edit<'a> {
+    at: usize,
+    replaces: bool,
+    patch: Patch<'a>,
+}
+
+impl Record {
+    /// Whether every value is there to stay and to be shown, so that all but a few can be copied without a look at them.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.word(1)
+            .is_some_and(|(_, marks)| marks & (HAS_AGING | HAS_TERMS) == 0)
+    }
+
+    /// The bytes of all keys and values.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.packed.len().saturating_sub(self.start(0))
+    }
+
+    /// The record with these values in it, for one that [is plain](Self::is_plain). The patches are in the order of their keys.
+    ///
+    /// What is between them is copied as a whole. `None` when that comes to more than `most` bytes of keys and values.
+    pub(crate) fn patched<'a>(
+        &self,
+        patches: impl Iterator<Item = Patch<'a>>,
+        most: usize,
+    ) -> Option<Self> {
+        let len = self.len();
+        let (mut text, mut added) = (self.text_bytes(), 0);
+        let mut edits = Vec::with_capacity(patches.size_hint().0);
+        for patch in patches {
+            text += patch.key.len() + patch.value.len();
+            let (at, replaces) = match self.search(patch.key, Kind::Lasting) {
+                Ok(at) => (at, true),
+                Err(at) => (at, false),
+            };
+            if replaces {
+                text -= self.start(at + 1) - self.start(at);
+            } else {
+                added += 1;
+            }
+            edits.push(Edit {
+                at,
+                replaces,
+                patch,
+            });
+        }
+        if text > most {
+            return None;
+        }
+        let mut start = (HEADER_WORDS + len + added) * 8;
+        let mut packed: Arc<[u8]> = std::iter::repeat_n(0, start + text).collect();
+        let (head, mut text) = Arc::get_mut(&mut packed)?.split_at_mut_checked(start)?;
+        let (header, index) = head
+            .as_chunks_mut::<8>()
+            .0
+            .split_at_mut_checked(HEADER_WORDS)?;
+        header.copy_from_slice(self.words(0..HEADER_WORDS));
+        if let Some([count, ..]) = header.last_mut().map(|word| word.as_chunks_mut::<4>().0) {
+            *count = u32::try_from(len + added).ok()?.to_le_bytes();
+        }
+        let mut index = index.iter_mut();
+        let mut copied = 0;
+        for edit in edits.iter().map(Some).chain([None]) {
+            let at = edit.map_or(len, |edit| edit.at);
+            let run = self.start(copied)..self.start(at);
+            // The start is the lower half of a word. It stays within that, so what is added changes nothing else.
+            let moved = (start as u64).wrapping_sub(run.start as u64);
+            for (word, new) in self
+                .words(HEADER_WORDS + copied..HEADER_WORDS + at)
+                .iter()
+                .zip(&mut index)
+            {
+                *new = u64::from_le_bytes(*word).wrapping_add(moved).to_le_bytes();
+            }
+            start += run.len();
+            put(&mut text, self.packed.get(run)?)?;
+            let Some(Edit {
+                replaces,
+                patch: Patch { key, value },
+                ..
+            }) = edit
+            else {
+                break;
+            };
+            *index.next()? = ((key.len() as u64) << 32 | start as u64).to_le_bytes();
+            start += key.len() + value.len();
+            put(&mut text, key.as_bytes())?;
+            put(&mut text, value.as_bytes())?;
+            copied = at + usize::from(*replaces);
+        }
+        Some(Self { packed })
+    }
+
+    /// Where an entry's key stands, or after the last the end.
+    fn start(&self, index: usize) -> usize {
+        let start = || Some(self.word(HEADER_WORDS + index)?.0 as usize);
+        let start = if index < self.len() { start() } else { None };
+        start.unwrap_or(self.packed.len())
+    }
+
+    fn words(&self, range: std::ops::Range<usize>) -> &[[u8; 8]] {
+        self.packed.as_chunks().0.get(range).unwrap_or_default()
+    }
+}
+
+fn put(rest: &mut &mut [u8], bytes: &[u8]) -> Option<()> {
+    let (place, after) = std::mem::take(rest).split_at_mut_checked(bytes.len())?;
+    place.copy_from_slice(bytes);
+    *rest = after;
+    Some(())
+}
