@@ -40,8 +40,8 @@ pub(crate) struct Changes {
     cleared: Option<u64>,
     /// Flash values for the next request have been seen by it, and go.
     ages: bool,
-    /// Sorted by key.
-    slots: Vec<Slot>,
+    /// Sorted by key. Shared with the snapshot that a commit takes.
+    slots: Option<Arc<Vec<Slot>>>,
     /// Counts the changes, so that a commit can tell those it wrote from those made since.
     stamp: u64,
     /// The stamp as of which the loaded record is the one it is.
@@ -127,12 +127,12 @@ impl Changes {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.cleared.is_none() && !self.ages && self.slots.is_empty()
+        self.cleared.is_none() && !self.ages && self.slots().is_empty()
     }
 
     /// The keys that this request has changed, sorted.
     pub(crate) fn touched(&self) -> impl Iterator<Item = &str> {
-        self.slots.iter().map(|slot| &*slot.key)
+        self.slots().iter().map(|slot| &*slot.key)
     }
 
     /// Whether everything that was there before is gone.
@@ -147,7 +147,7 @@ impl Changes {
 
     /// The first value that cannot be stored.
     pub(crate) fn fault(&self) -> Option<&Error> {
-        self.slots
+        self.slots()
             .iter()
             .find_map(|slot| match (&slot.lasting, &slot.flash) {
                 (Lasting::Faulty(error), _) | (_, Flash::Faulty(error)) => Some(error),
@@ -163,7 +163,10 @@ impl Changes {
                 Some(Seen::changed(update.seen.as_ref()?, key, record))
             }
             Some(Lasting::Unset | Lasting::Faulty(_)) => None,
-            Some(Lasting::Untouched) | None => record?.lasting(key).map(Seen::stored),
+            Some(Lasting::Untouched) | None => {
+                let record = record?;
+                Some(Seen::stored(record, record.raw_lasting(key)?))
+            }
         }
     }
 
@@ -172,7 +175,10 @@ impl Changes {
         match self.slot(key).map(|slot| &slot.flash) {
             Some(Flash::Set(value, ..)) => Some(Seen::changed(value, key, record)),
             Some(Flash::Unset | Flash::Taken(_) | Flash::Faulty(_)) => None,
-            Some(Flash::Untouched | Flash::Kept) | None => record?.flash(key).map(Seen::stored),
+            Some(Flash::Untouched | Flash::Kept) | None => {
+                let record = record?;
+                Some(Seen::stored(record, record.raw_flash(key)?))
+            }
         }
     }
 
@@ -182,7 +188,7 @@ impl Changes {
             .into_iter()
             .flat_map(Record::entries)
             .map(|entry| entry.key);
-        let changed = self.slots.iter().map(|slot| &*slot.key);
+        let changed = self.slots().iter().map(|slot| &*slot.key);
         let mut keys: Vec<&str> = stored
             .chain(changed)
             .filter(|key| {
@@ -336,19 +342,25 @@ impl Changes {
         self.stamp += 1;
         self.cleared = Some(self.stamp);
         self.ages = false;
-        self.slots.clear();
+        self.slots = None;
     }
 
     fn uncleared<'a>(&self, record: Option<&'a Record>) -> Option<&'a Record> {
         record.filter(|_| self.cleared.is_none())
     }
 
+    fn slots(&self) -> &[Slot] {
+        self.slots.as_ref().map_or(&[], |slots| slots)
+    }
+
+    fn slots_mut(&mut self) -> &mut Vec<Slot> {
+        Arc::make_mut(self.slots.get_or_insert_default())
+    }
+
     fn slot(&self, key: &str) -> Option<&Slot> {
-        let index = self
-            .slots
-            .binary_search_by(|slot| (*slot.key).cmp(key))
-            .ok()?;
-        self.slots.get(index)
+        let slots = self.slots();
+        let index = slots.binary_search_by(|slot| (*slot.key).cmp(key)).ok()?;
+        slots.get(index)
     }
 
     fn lasting_mut(&mut self, key: Cow<'static, str>) -> &mut Lasting {
@@ -371,10 +383,11 @@ impl Changes {
     }
 
     fn slot_mut(&mut self, key: Cow<'static, str>) -> &mut Slot {
-        let index = match self.slots.binary_search_by(|slot| slot.key.cmp(&key)) {
+        let slots = self.slots_mut();
+        let index = match slots.binary_search_by(|slot| slot.key.cmp(&key)) {
             Ok(index) => index,
             Err(index) => {
-                self.slots.insert(
+                slots.insert(
                     index,
                     Slot {
                         key,
@@ -388,14 +401,14 @@ impl Changes {
             }
         };
         // Invariant: the search found the slot there, or it was put there.
-        &mut self.slots[index]
+        &mut slots[index]
     }
 }
 
 impl fmt::Debug for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Changes")
-            .field("keys", &self.slots.len())
+            .field("keys", &self.slots().len())
             .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Core {
     /// What the session was opened by, and commits through.
     home: OnceLock<Arc<Shared>>,
     /// Commits of one session take turns.
-    pub(crate) turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Drop for Core {
@@ -54,13 +54,14 @@ impl Handle {
         }
     }
 
-    /// A session that a storage holds under `id`. With `resend` the browser gets a new cookie for it.
-    pub(crate) fn stored(id: SessionId, stored: Stored, resend: bool) -> Self {
+    /// A session that a storage held under `id` at that time. With `resend` the browser gets a new cookie for it.
+    pub(crate) fn stored(id: SessionId, stored: Stored, resend: bool, now: u64) -> Self {
         let changes = Changes::on_load(&stored.record);
         let handle = Self::with(id, stored.record.created_at_unix(), Some(stored));
         let mut state = handle.state();
         state.changes = changes;
         state.resend = resend;
+        state.opened_at = now;
         drop(state);
         handle
     }
@@ -94,9 +95,22 @@ impl Handle {
         self.core.home.get_or_init(|| Arc::clone(home));
     }
 
+    /// Waits for a commit's turn, which there is nearly always at once.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        match self.turn_now() {
+            Some(turn) => turn,
+            None => Box::pin(self.core.turn.lock()).await,
+        }
+    }
+
+    /// A commit's turn, unless another commit has it.
+    pub(crate) fn turn_now(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.core.turn.try_lock().ok()
+    }
+
     /// Drops all that is not stored, unless a commit is writing it at this moment.
     pub(crate) fn abandon(&self) {
-        if let Ok(_turn) = self.core.turn.try_lock() {
+        if let Some(_turn) = self.turn_now() {
             self.state().abandon();
         }
     }
@@ -149,7 +163,7 @@ impl Handle {
         let view = {
             let state = self.state();
             let seen = state.changes.lasting(key, state.record())?;
-            View::of(&seen, &state)
+            View::of(&seen)
         };
         // The clock may be the user's code, so it is read outside the lock, and only for a value that has a limit.
         let holds = view.terms.until.is_none() || view.terms.hold_at(self.now());
@@ -257,7 +271,7 @@ impl Handle {
     pub(crate) fn flash_at(&self, key: &str) -> Option<View> {
         let state = self.state();
         let seen = state.changes.flash(key, state.record())?;
-        Some(View::of(&seen, &state))
+        Some(View::of(&seen))
     }
 
     pub(crate) fn keep(&self, target: &Target) {
@@ -363,13 +377,10 @@ enum Source {
 }
 
 impl View {
-    fn of(seen: &Seen<'_>, state: &State) -> Self {
-        let source = match (seen.text, state.record()) {
-            (Text::Stored(value), Some(record)) => {
-                Source::Stored(record.clone(), record.range_of(value))
-            }
-            (Text::Stored(value), None) => Source::Changed(Json::from(value)),
-            (Text::Changed(json), _) => Source::Changed(Json::clone(json)),
+    fn of(seen: &Seen<'_>) -> Self {
+        let source = match seen.text {
+            Text::Stored(record, value) => Source::Stored(record.clone(), record.range_of(value)),
+            Text::Changed(json) => Source::Changed(Json::clone(json)),
         };
         let terms = seen.terms;
         Self { source, terms }

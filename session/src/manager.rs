@@ -240,7 +240,7 @@ impl Shared {
 
     /// Lets the storage write the session, and notes what the browser is to be told.
     pub(crate) async fn save(&self, session: &Session) -> Result<(), Error> {
-        let _turn = session.handle().core.turn.lock().await;
+        let _turn = session.handle().turn().await;
         self.save_in(&self.storage, session).await
     }
 

@@ -141,6 +141,11 @@ impl Record {
 
     /// The lasting value under a key.
     pub(crate) fn lasting(&self, key: &str) -> Option<Entry<'_>> {
+        self.raw_lasting(key)?.text()
+    }
+
+    /// As [`lasting`](Self::lasting).
+    pub(crate) fn raw_lasting(&self, key: &str) -> Option<RawEntry<'_>> {
         self.find(key, Kind::Lasting)
     }
 
@@ -153,9 +158,14 @@ impl Record {
 
     /// The JSON of the flash value under a key, and how long it lives.
     pub(crate) fn flash(&self, key: &str) -> Option<Entry<'_>> {
+        self.raw_flash(key)?.text()
+    }
+
+    /// As [`flash`](Self::flash).
+    pub(crate) fn raw_flash(&self, key: &str) -> Option<RawEntry<'_>> {
         let first = self.search(key, Kind::Flash).unwrap_or_else(|next| next);
-        self.entry(first)
-            .filter(|entry| entry.key == key && entry.kind != Kind::Ended)
+        self.raw_entry(first)
+            .filter(|entry| entry.key == key.as_bytes() && entry.kind != Kind::Ended)
     }
 
     /// All entries, by key; under one key the lasting value first.
@@ -169,7 +179,7 @@ impl Record {
     }
 
     /// Where a value of this record stands in it.
-    pub(crate) fn range_of(&self, value: &str) -> Range<usize> {
+    pub(crate) fn range_of(&self, value: &[u8]) -> Range<usize> {
         let start = value
             .as_ptr()
             .addr()
@@ -189,8 +199,8 @@ impl Record {
         self.word(1).map_or(0, |(entries, _)| entries as usize)
     }
 
-    fn find(&self, key: &str, kind: Kind) -> Option<Entry<'_>> {
-        self.entry(self.search(key, kind).ok()?)
+    fn find(&self, key: &str, kind: Kind) -> Option<RawEntry<'_>> {
+        self.raw_entry(self.search(key, kind).ok()?)
     }
 
     /// The place of an entry in the index, or where it would be.
@@ -216,10 +226,6 @@ impl Record {
     pub(crate) fn has_aging(&self) -> bool {
         self.word(1)
             .is_some_and(|(_, marks)| marks & HAS_AGING != 0)
-    }
-
-    fn entry(&self, index: usize) -> Option<Entry<'_>> {
-        self.raw_entry(index)?.text()
     }
 
     fn raw_entry(&self, index: usize) -> Option<RawEntry<'_>> {

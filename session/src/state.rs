@@ -12,6 +12,8 @@ pub(crate) struct State {
     /// The id that the browser is to have after the response.
     pub(crate) id: SessionId,
     pub(crate) created_at: u64,
+    /// When the request asked for it: what its activity counts from, unless it is written to later.
+    pub(crate) opened_at: u64,
     /// What the storage holds of this session; nothing for a new one.
     pub(crate) stored: Option<Stored>,
     pub(crate) changes: Changes,
@@ -149,6 +151,7 @@ impl State {
         Self {
             id,
             created_at,
+            opened_at: created_at,
             stored,
             changes: Changes::default(),
             rotation: None,
@@ -195,9 +198,10 @@ impl State {
     }
 
     /// Whether a commit would neither write nor tell the browser anything.
-    pub(crate) fn is_settled(&self, expiry: Expiry, now: u64) -> bool {
+    pub(crate) fn is_settled(&self, expiry: Expiry) -> bool {
         let is_active = self.stored.as_ref().is_some_and(|stored| {
-            expiry.is_worth_writing(stored.expires_at, expiry.deadline(self.created_at, now))
+            let deadline = expiry.deadline(self.created_at, self.opened_at);
+            expiry.is_worth_writing(stored.expires_at, deadline)
         });
         let is_told = self.cookie_due == CookieUpdate::Keep && !self.resend;
         is_told && !is_active && !self.is_dirty() && self.fault.is_none()

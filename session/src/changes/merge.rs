@@ -58,9 +58,9 @@ impl Changes {
         let base = self.uncleared(fresh);
         let rerun = self.rerun(base, is_seen, now)?;
         let stored = fresh.map_or(0, Record::len);
-        let mut entries = Vec::with_capacity(stored + self.slots.len());
+        let mut entries = Vec::with_capacity(stored + self.slots().len());
         // Both are in the order of their keys.
-        let mut slots = self.slots.iter().enumerate().peekable();
+        let mut slots = self.slots().iter().enumerate().peekable();
         for entry in base.into_iter().flat_map(Record::raw_entries) {
             while let Some((index, slot)) =
                 slots.next_if(|(_, slot)| slot.key.as_bytes() < entry.key)
@@ -86,20 +86,20 @@ impl Changes {
             && self.cleared.is_none()
             && !self.ages
             && self
-                .slots
+                .slots()
                 .iter()
                 .all(|slot| slot.set_value(is_seen).is_some());
         if !is_short {
             return None;
         }
-        let patches = self.slots.iter().filter_map(|slot| {
+        let patches = self.slots().iter().filter_map(|slot| {
             let value = &*slot.set_value(is_seen)?.json;
             Some(Patch {
                 key: &slot.key,
                 value,
             })
         });
-        let entries = fresh.len() + self.slots.len();
+        let entries = fresh.len() + self.slots().len();
         fresh.patched(patches, limit.checked_sub(entries * AROUND)?)
     }
 
@@ -111,7 +111,7 @@ impl Changes {
         now: u64,
     ) -> Result<Vec<(usize, Option<Value>)>, Error> {
         let mut outcomes = Vec::new();
-        for (index, slot) in self.slots.iter().enumerate() {
+        for (index, slot) in self.slots().iter().enumerate() {
             let Lasting::Updated(update) = &slot.lasting else {
                 continue;
             };
@@ -185,7 +185,7 @@ impl Changes {
         self.ages = false;
         self.under_way = None;
         self.epoch = self.next_stamp();
-        for slot in &mut self.slots {
+        for slot in self.slots_mut() {
             slot.lasting.follow(written);
             let Some(done) = written.slot(&slot.key) else {
                 continue;
@@ -199,7 +199,7 @@ impl Changes {
                 slot.flash = Flash::Untouched;
             }
         }
-        self.slots.retain(|slot| {
+        self.slots_mut().retain(|slot| {
             !matches!(
                 (&slot.lasting, &slot.flash),
                 (Lasting::Untouched, Flash::Untouched)

@@ -1,4 +1,4 @@
-use crate::record::{Entry, Kind, Record, Terms};
+use crate::record::{Entry, Kind, RawEntry, Record, Terms};
 use crate::value::Json;
 
 /// A value that is to be stored.
@@ -46,7 +46,8 @@ pub(crate) struct Seen<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Text<'a> {
     Changed(&'a Json),
-    Stored(&'a str),
+    /// A record, and the value's bytes in it.
+    Stored(&'a Record, &'a [u8]),
 }
 
 impl<'a> Seen<'a> {
@@ -62,9 +63,9 @@ impl<'a> Seen<'a> {
         }
     }
 
-    pub(super) fn stored(entry: Entry<'a>) -> Self {
+    pub(super) fn stored(record: &'a Record, entry: RawEntry<'a>) -> Self {
         Self {
-            text: Text::Stored(entry.value),
+            text: Text::Stored(record, entry.value),
             terms: entry.terms,
         }
     }

@@ -40,7 +40,7 @@ fn count(changes: &mut Changes, seen: &Record) {
             .lasting("n", Some(seen))
             .map(|seen| match seen.text {
                 Text::Changed(json) => json.to_string(),
-                Text::Stored(json) => json.to_owned(),
+                Text::Stored(_, json) => std::str::from_utf8(json).unwrap().to_owned(),
             })
             .as_deref(),
     );

@@ -41,7 +41,7 @@ impl Sessions {
     ) -> Result<Option<HeaderValue>, Error> {
         let handle = session.handle();
         handle.settle(&self.shared);
-        let _turn = handle.core.turn.lock().await;
+        let _turn = handle.turn().await;
         handle.state().abandon();
         if session.is_dirty() {
             self.shared
@@ -67,13 +67,11 @@ impl Sessions {
     pub(crate) fn end_settled(&self, session: &Session) -> bool {
         let handle = session.handle();
         // A commit that is under way in a task of the handler's has yet to leave its cookie.
-        let Ok(_turn) = handle.core.turn.try_lock() else {
+        let Some(_turn) = handle.turn_now() else {
             return false;
         };
-        let context = &self.shared.context;
-        let now = context.now_unix();
         let mut state = handle.state();
-        let is_settled = state.is_settled(context.expiry(), now);
+        let is_settled = state.is_settled(self.shared.context.expiry());
         if is_settled {
             state.headers = Headers::Sent;
         }
@@ -99,7 +97,7 @@ impl Sessions {
     ) -> Finished {
         let handle = session.handle();
         // Until the cookie is taken: a commit of a task of the handler's leaves its own before, or finds the headers sent.
-        let _turn = handle.core.turn.lock().await;
+        let _turn = handle.turn().await;
         if handler_failed {
             handle.state().abandon();
         }

@@ -95,14 +95,19 @@ impl Record {
             return Some(Ended::Destroyed);
         }
         let text = |key| {
-            let entry = self.find(key, Kind::Ended)?;
+            let entry = self.find(key, Kind::Ended)?.text()?;
             serde_json::from_str::<String>(entry.value).ok()
         };
         let successor = text("successor")?.parse().ok()?;
         let forward = text("forward").and_then(|id| {
             Some(Forward {
                 padded_id: base64url::decode(id)?.try_into().ok()?,
-                until: self.find("until", Kind::Ended)?.value.parse().ok()?,
+                until: self
+                    .find("until", Kind::Ended)?
+                    .text()?
+                    .value
+                    .parse()
+                    .ok()?,
             })
         });
         Some(Ended::Rotated(Rotated { successor, forward }))

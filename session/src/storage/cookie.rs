@@ -62,16 +62,13 @@ impl SessionStorage for CookieStorage {
             return Ok(None);
         };
         let created_at = stored.record.created_at_unix();
-        if context
-            .expiry()
-            .has_passed(created_at, stored.expires_at, context.now_unix())
-        {
+        let (now, expiry) = (context.now_unix(), context.expiry());
+        if expiry.has_passed(created_at, stored.expires_at, now) {
             return Ok(None);
         }
         let resend = opened == Opened::ByOlderKey;
-        Ok(Some(Session::from_handle(Handle::stored(
-            id, stored, resend,
-        ))))
+        let handle = Handle::stored(id, stored, resend, now);
+        Ok(Some(Session::from_handle(handle)))
     }
 
     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {

@@ -45,18 +45,18 @@ pub(super) async fn read<B: Backend>(
     let mut resend = opened == crate::keys::Opened::ByOlderKey;
     for _ in 0..MAX_HOPS {
         let key = id.storage_key();
-        let Some(stored) = load(backend, key, context).await? else {
+        let Some((stored, now)) = load_at(backend, key, context).await? else {
             return Ok(None);
         };
         match stored.record.ended() {
             None => {
-                let handle = Handle::stored(id, stored, resend);
+                let handle = Handle::stored(id, stored, resend, now);
                 return Ok(Some(Session::from_handle(handle)));
             }
             Some(Ended::Rotated(Rotated {
                 forward: Some(forward),
                 ..
-            })) if context.now_unix() < forward.until => {
+            })) if now < forward.until => {
                 id = forward.follow(&id);
                 resend = true;
             }
@@ -192,6 +192,16 @@ async fn load<B: Backend>(
     key: StorageKey,
     context: &Context,
 ) -> Result<Option<Stored>, Error> {
+    let loaded = load_at(backend, key, context).await?;
+    Ok(loaded.map(|(stored, _)| stored))
+}
+
+/// As [`load`], with the time of that, in seconds since the Unix epoch.
+async fn load_at<B: Backend>(
+    backend: &B,
+    key: StorageKey,
+    context: &Context,
+) -> Result<Option<(Stored, u64)>, Error> {
     let loaded = match backend.load(&key).await {
         Ok(loaded) => loaded,
         Err(error @ StorageError::Corrupt(_)) => {
@@ -216,12 +226,13 @@ async fn load<B: Backend>(
             .has_passed(record.created_at_unix(), expires_at, now),
         Some(_) => now >= expires_at,
     };
-    Ok((!is_over).then_some(Stored {
+    let stored = Stored {
         key,
         record,
         version,
         expires_at,
-    }))
+    };
+    Ok((!is_over).then_some((stored, now)))
 }
 
 /// Waits a random while before another try, longer after each, so that two processes do not keep in step.
