@@ -109,6 +109,10 @@ impl fmt::Debug for SessionId {
 pub struct StorageKey([u8; 32]);
 
 impl StorageKey {
+    /// That of a session which is stored under none, but in its cookie.
+    #[cfg(feature = "cookie")]
+    pub(crate) const NONE: Self = Self([0; 32]);
+
     /// The hash itself, 32 bytes, for storages that keep binary keys.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

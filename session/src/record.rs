@@ -8,6 +8,7 @@ use crate::expiry::from_unix;
 mod ended;
 mod layout;
 mod patch;
+mod scan;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};

@@ -11,6 +11,8 @@ use crate::record::{Entry, Kind, MAX_RECORD_BYTES, RawEntry, Record, State, Term
 
 /// The format that is written. Every format up to it can be read.
 const FORMAT: u32 = 1;
+/// How every record begins that is written.
+pub(super) const HEAD: &[u8] = br#"{"format":1,"created_at":"#;
 
 impl Record {
     /// Reads a record from its JSON, of this format or an older one.
@@ -27,6 +29,11 @@ impl Record {
         }
         let json = std::str::from_utf8(json)
             .map_err(|_| StorageError::corrupt("the record is not UTF-8"))?;
+        Self::scan(json).map_or_else(|| Self::parse(json), Ok)
+    }
+
+    /// Reads whatever JSON is a record.
+    fn parse(json: &str) -> Result<Self, StorageError> {
         // The reader's own message may quote what is stored, so it goes no further than its position.
         let wire: Wire<'_> = serde_json::from_str(json).map_err(|error| {
             StorageError::corrupt(format!(
@@ -91,26 +98,34 @@ impl Record {
 
     /// Writes the record as JSON, on one line.
     pub fn to_json(&self) -> String {
-        let created_at = self.created_at_unix();
-        let head = format!(r#"{{"format":{FORMAT},"created_at":{created_at}"#);
-        // As bytes, since all of it was text before: it is looked at once, as a whole, in the end.
-        let mut json = Vec::with_capacity(self.packed.len() + 64);
-        json.extend_from_slice(head.as_bytes());
+        let mut json = Vec::with_capacity(self.json_estimate());
+        self.write_json(&mut json);
+        // Invariant: keys and values are text, and so is what stands between them.
+        String::from_utf8(json).unwrap_or_default()
+    }
+
+    /// About how long the record is as JSON, in bytes.
+    pub(crate) fn json_estimate(&self) -> usize {
+        self.packed.len() + 64
+    }
+
+    /// Writes the record as JSON behind what is there.
+    pub(crate) fn write_json(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(HEAD);
+        json.extend_from_slice(self.created_at_unix().to_string().as_bytes());
         let entries: Vec<_> = self.raw_entries().collect();
         let of = |kind| entries.iter().filter(move |entry| entry.kind == kind);
         if self.state() == State::Ended {
-            object("ended", true, &mut json, of(Kind::Ended), value);
+            object("ended", true, json, of(Kind::Ended), value);
         } else {
-            object("values", true, &mut json, of(Kind::Lasting), value);
-            object("flash", false, &mut json, of(Kind::Flash), value);
-            object("flash_next", false, &mut json, of(Kind::FlashNext), value);
+            object("values", true, json, of(Kind::Lasting), value);
+            object("flash", false, json, of(Kind::Flash), value);
+            object("flash_next", false, json, of(Kind::FlashNext), value);
             let limited = entries.iter().filter(|entry| entry.terms.until.is_some());
-            object("until", false, &mut json, limited, until);
-            secret(&entries, &mut json);
+            object("until", false, json, limited, until);
+            secret(&entries, json);
         }
         json.push(b'}');
-        // Invariant: keys and values are text, and so is what stands between them.
-        String::from_utf8(json).unwrap_or_default()
     }
 }
 
@@ -165,8 +180,11 @@ fn secret(entries: &[RawEntry<'_>], json: &mut Vec<u8>) {
 }
 
 fn push_key(key: &[u8], json: &mut Vec<u8>) {
-    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
-    if key.iter().all(is_plain) {
+    // All of them, rather than up to the first: so they are looked at many at once.
+    let has_escapes = key.iter().fold(false, |found, &byte| {
+        found | (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    });
+    if !has_escapes {
         json.push(b'"');
         json.extend_from_slice(key);
         json.push(b'"');
@@ -354,6 +372,65 @@ mod tests {
             })
         );
         assert!(record.is_secret("answer"));
+    }
+
+    /// Every text that is one byte away from a record, by a change, an omission or a repetition.
+    #[test]
+    fn the_short_way_reads_nothing_that_the_long_way_reads_otherwise() {
+        const AS_WRITTEN: [&str; 4] = [
+            r#"{"format":1,"created_at":1790000000,"values":{}}"#,
+            r#"{"format":1,"created_at":1,"values":{"a":"b c","b":-12,"c":true,"d":false,"e":null,"ü":"ß"},"flash":{"a":0}}"#,
+            r#"{"format":1,"created_at":1,"values":{"a":[1,[],{},[2,{"x":"y","z":[null]}]],"b":{"k":{"l":7}}},"flash_next":{"b":1}}"#,
+            r#"{"format":1,"created_at":18446744073709551615,"values":{"a":1.5e3},"flash":{"x":1},"flash_next":{"y":1}}"#,
+        ];
+        let mut read = 0;
+        let mut compare = |text: &[u8]| {
+            let Ok(text) = std::str::from_utf8(text) else {
+                return;
+            };
+            if let Some(record) = Record::scan(text) {
+                assert_eq!(Record::parse(text).ok(), Some(record), "{text}");
+                read += 1;
+            }
+        };
+        for text in AS_WRITTEN.map(str::as_bytes) {
+            for index in 0..text.len() {
+                for byte in (0..0x80).chain([0xC3]) {
+                    let mut changed = text.to_vec();
+                    changed[index] = byte;
+                    compare(&changed);
+                }
+                let (before, after) = text.split_at(index);
+                compare(before);
+                compare(&[before, &after[1..]].concat());
+                compare(&[before, &after[..1], after].concat());
+            }
+        }
+        assert!(read > 1000, "{read}");
+    }
+
+    #[test]
+    fn what_is_written_is_read_the_short_way_and_all_else_the_long_way() {
+        for json in [
+            r#"{"format":1,"created_at":1790000000,"values":{}}"#,
+            r#"{"format":1,"created_at":1,"values":{"a":"b","b":[{"c":-1}]},"flash":{"a":true}}"#,
+            r#"{"format":1,"created_at":1,"values":{},"flash_next":{"a":"ü"}}"#,
+        ] {
+            let record = Record::scan(json).unwrap();
+            assert_eq!(record.to_json(), json);
+        }
+        for json in [
+            r#"{ "format":1,"created_at":1,"values":{}}"#,
+            r#"{"format":1,"created_at":1,"values":{"b":1,"a":2}}"#,
+            r#"{"format":1,"created_at":1,"values":{"a":1,"a":2}}"#,
+            r#"{"format":1,"created_at":1,"values":{"a":1.5}}"#,
+            r#"{"format":1,"created_at":1,"values":{"a":"\n"}}"#,
+            r#"{"format":1,"created_at":1,"values":{},"more":1}"#,
+            r#"{"format":1,"created_at":1,"values":{"a":1},"until":{"a":5}}"#,
+        ] {
+            assert!(Record::scan(json).is_none(), "{json}");
+            assert!(Record::parse(json).is_ok(), "{json}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@ use crate::changes::largest;
 use crate::cookie::{MAX_COOKIE_BYTES, SessionCookie};
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::id::SessionId;
+use crate::id::{SessionId, StorageKey};
 use crate::keys::{KEY_ID_BYTES, NONCE_BYTES, Opened, TAG_BYTES};
 use crate::manager::Context;
 use crate::record::Record;
@@ -118,9 +118,8 @@ impl SessionStorage for CookieStorage {
             return Ok(CookieUpdate::Keep);
         }
         let value = seal(context.cookie(), &snapshot.id, &record, expires_at)?;
-        let key = snapshot.id.storage_key();
         let stored = Stored {
-            key,
+            key: StorageKey::NONE,
             record,
             version: 0,
             expires_at,
@@ -139,9 +138,20 @@ fn seal(
     record: &Record,
     expires_at: u64,
 ) -> Result<String, Error> {
-    let json = record.to_json();
-    let sealed_bytes = HEAD_BYTES + LIMITS_BYTES + json.len() + TAG_BYTES;
-    let bytes = cookie.name().len() + (sealed_bytes * 4).div_ceil(3);
+    let keys = cookie.keys();
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce)?;
+    let key_id = keys.sealing_key_id();
+
+    let around = HEAD_BYTES + LIMITS_BYTES + TAG_BYTES;
+    let mut sealed = Vec::with_capacity(around + record.json_estimate());
+    sealed.push(FORMAT);
+    sealed.extend_from_slice(&key_id);
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(&expires_at.to_be_bytes());
+    sealed.extend_from_slice(id.as_bytes());
+    record.write_json(&mut sealed);
+    let bytes = cookie.name().len() + ((sealed.len() + TAG_BYTES) * 4).div_ceil(3);
     if bytes > MAX_COOKIE_BYTES {
         return Err(Error::TooLarge {
             bytes,
@@ -149,18 +159,6 @@ fn seal(
             largest: largest(record.raw_entries()),
         });
     }
-    let keys = cookie.keys();
-    let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce)?;
-    let key_id = keys.sealing_key_id();
-
-    let mut sealed = Vec::with_capacity(sealed_bytes);
-    sealed.push(FORMAT);
-    sealed.extend_from_slice(&key_id);
-    sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(&expires_at.to_be_bytes());
-    sealed.extend_from_slice(id.as_bytes());
-    sealed.extend_from_slice(json.as_bytes());
     let authenticated = authenticated(cookie, FORMAT, key_id);
     // Invariant: the head was put there above; the plaintext is far below the suite's limit.
     let tag = keys.seal(nonce, &authenticated, &mut sealed[HEAD_BYTES..]);
@@ -188,7 +186,7 @@ fn open(cookie: &SessionCookie, value: &str) -> Option<(SessionId, Stored, Opene
     let (id, json) = plain.split_first_chunk::<32>()?;
     let id = SessionId::from_bytes(*id);
     let stored = Stored {
-        key: id.storage_key(),
+        key: StorageKey::NONE,
         record: Record::from_json(json)
             .ok()
             .filter(|record| record.ended().is_none())?,
