@@ -24,8 +24,13 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     ENGINE.encode(bytes)
 }
 
-pub(crate) fn encode_to(text: &mut String, bytes: impl AsRef<[u8]>) {
-    ENGINE.encode_string(bytes, text);
+/// Writes 32 bytes behind what is there.
+pub(crate) fn push_32(text: &mut String, bytes: &[u8; 32]) {
+    let mut buffer = [0; TEXT_OF_32];
+    // Invariant: 32 bytes take that much, all of it ASCII.
+    let written = ENGINE.encode_slice(bytes, &mut buffer);
+    debug_assert_eq!(written, Ok(TEXT_OF_32), "43 characters are 32 bytes");
+    text.push_str(std::str::from_utf8(&buffer).unwrap_or_default());
 }
 
 pub(crate) fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {

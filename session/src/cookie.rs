@@ -205,7 +205,7 @@ impl SessionCookie {
             id: id.as_bytes(),
         });
         value.push('.');
-        base64url::encode_to(&mut value, signature);
+        base64url::push_32(&mut value, &signature);
         value
     }
 

@@ -66,7 +66,7 @@ impl SessionId {
     }
 
     pub(crate) fn push_text(&self, text: &mut String) {
-        base64url::encode_to(text, self.0);
+        base64url::push_32(text, &self.0);
     }
 }
 
