@@ -85,7 +85,7 @@ impl Record {
                 *new = u64::from_le_bytes(*word).wrapping_add(moved).to_le_bytes();
             }
             start += run.len();
-            put(&mut text, self.packed.get(run)?)?;
+            text = put(text, self.packed.get(run)?)?;
             let Some(Edit {
                 replaces,
                 patch: Patch { key, value },
@@ -96,8 +96,8 @@ impl Record {
             };
             *index.next()? = ((key.len() as u64) << 32 | start as u64).to_le_bytes();
             start += key.len() + value.len();
-            put(&mut text, key.as_bytes())?;
-            put(&mut text, value.as_bytes())?;
+            text = put(text, key.as_bytes())?;
+            text = put(text, value.as_bytes())?;
             copied = at + usize::from(*replaces);
         }
         Some(Self { packed })
@@ -115,9 +115,9 @@ impl Record {
     }
 }
 
-fn put(rest: &mut &mut [u8], bytes: &[u8]) -> Option<()> {
-    let (place, after) = std::mem::take(rest).split_at_mut_checked(bytes.len())?;
+/// Puts bytes at the beginning of a place, and gives what is left of it.
+fn put<'a>(place: &'a mut [u8], bytes: &[u8]) -> Option<&'a mut [u8]> {
+    let (place, rest) = place.split_at_mut_checked(bytes.len())?;
     place.copy_from_slice(bytes);
-    *rest = after;
-    Some(())
+    Some(rest)
 }

@@ -160,10 +160,8 @@ impl<'a> Text<'a> {
         self.take(b"\"")?;
         let string = self.split(memchr2(b'"', b'\\', self.0)?)?;
         self.take(b"\"")?;
-        // All of them, rather than up to the first: so they are looked at many at once.
-        let has_control = string
-            .iter()
-            .fold(false, |found, &byte| found | (byte < 0x20));
-        (!has_control).then_some(string)
+        // The least of all, rather than the first that is one: so they are looked at many at once.
+        let least = string.iter().copied().fold(u8::MAX, u8::min);
+        (least >= 0x20).then_some(string)
     }
 }

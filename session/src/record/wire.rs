@@ -180,11 +180,8 @@ fn secret(entries: &[RawEntry<'_>], json: &mut Vec<u8>) {
 }
 
 fn push_key(key: &[u8], json: &mut Vec<u8>) {
-    // All of them, rather than up to the first: so they are looked at many at once.
-    let has_escapes = key.iter().fold(false, |found, &byte| {
-        found | (byte < 0x20) | (byte == b'"') | (byte == b'\\')
-    });
-    if !has_escapes {
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    if key.iter().all(is_plain) {
         json.push(b'"');
         json.extend_from_slice(key);
         json.push(b'"');

@@ -128,7 +128,10 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
     }
 
     fn key(&self, key: &StorageKey) -> String {
-        format!("{}{key}", self.prefix)
+        let mut text = String::with_capacity(self.prefix.len() + 64);
+        text.push_str(&self.prefix);
+        text.push_str(&key.to_string());
+        text
     }
 
     /// Sends a command, and once more if the connection was lost.

@@ -10,10 +10,12 @@ use ::redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value
 /// answers to every call from then on, though the server may let it in by now (`reconnect_if_io_error!` in the `redis`
 /// crate's `connection_manager.rs`).
 #[derive(Clone)]
-pub struct Connection {
+pub struct Connection(Arc<Shared>);
+
+struct Shared {
     client: Client,
     config: ConnectionManagerConfig,
-    current: Arc<Mutex<Current>>,
+    current: Mutex<Current>,
 }
 
 #[derive(Clone)]
@@ -30,13 +32,15 @@ impl Connection {
     ) -> Result<Self, RedisError> {
         let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await?;
         let current = Current { manager, number: 0 };
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             client,
             config,
-            current: Arc::new(Mutex::new(current)),
-        })
+            current: Mutex::new(current),
+        })))
     }
+}
 
+impl Shared {
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,9 +72,9 @@ impl ConnectionLike for Connection {
             let Current {
                 mut manager,
                 number,
-            } = self.current().clone();
+            } = self.0.current().clone();
             let answer = manager.send_packed_command(command).await;
-            self.look_at(&answer, number);
+            self.0.look_at(&answer, number);
             answer
         })
     }
@@ -85,14 +89,14 @@ impl ConnectionLike for Connection {
             let Current {
                 mut manager,
                 number,
-            } = self.current().clone();
+            } = self.0.current().clone();
             let answer = manager.send_packed_commands(pipeline, offset, count).await;
-            self.look_at(&answer, number);
+            self.0.look_at(&answer, number);
             answer
         })
     }
 
     fn get_db(&self) -> i64 {
-        self.client.get_connection_info().redis_settings().db()
+        self.0.client.get_connection_info().redis_settings().db()
     }
 }
