@@ -84,7 +84,6 @@ impl Changes {
     pub(super) fn patch(&self, fresh: &Record, is_seen: bool, limit: usize) -> Option<Record> {
         let is_short = fresh.is_plain()
             && self.cleared.is_none()
-            && !self.ages
             && self
                 .slots()
                 .iter()

@@ -293,6 +293,16 @@ fn the_short_way_comes_to_what_the_long_way_comes_to() {
 }
 
 #[test]
+fn what_was_there_before_a_clear_does_not_come_back_the_short_way() {
+    let seen = record(&[("a", Kind::Lasting, "1"), ("b", Kind::Lasting, "1")]);
+    let mut changes = Changes::on_load(&seen);
+    changes.clear();
+    changes.set("b".into(), Ok(json("2")));
+    let expected = record(&[("b", Kind::Lasting, "2")]);
+    assert_eq!(apply(&changes, &seen, &seen), expected);
+}
+
+#[test]
 fn what_has_terms_goes_the_long_way() {
     let terms = Terms {
         until: Some(NOW + 1),

@@ -24,11 +24,10 @@ impl Record {
         if text.take(br#","flash":"#).is_some() {
             text.entries(Kind::Flash, &mut entries)?;
         }
-        let flash = entries.len();
         if text.take(br#","flash_next":"#).is_some() {
             text.entries(Kind::FlashNext, &mut entries)?;
         }
-        if text.0 != b"}" || (lasting < flash && flash < entries.len()) {
+        if text.0 != b"}" {
             return None;
         }
         if lasting < entries.len() {

@@ -378,7 +378,7 @@ mod tests {
             r#"{"format":1,"created_at":1790000000,"values":{}}"#,
             r#"{"format":1,"created_at":1,"values":{"a":"b c","b":-12,"c":true,"d":false,"e":null,"ü":"ß"},"flash":{"a":0}}"#,
             r#"{"format":1,"created_at":1,"values":{"a":[1,[],{},[2,{"x":"y","z":[null]}]],"b":{"k":{"l":7}}},"flash_next":{"b":1}}"#,
-            r#"{"format":1,"created_at":18446744073709551615,"values":{"a":1.5e3},"flash":{"x":1},"flash_next":{"y":1}}"#,
+            r#"{"format":1,"created_at":1844674407370955161,"values":{"a":15},"flash":{"x":1,"y":2},"flash_next":{"y":1}}"#,
         ];
         let mut read = 0;
         let mut compare = |text: &[u8]| {
