@@ -87,7 +87,7 @@ pub use self::id::{ParseKeyError, SessionId, StorageKey};
 pub use self::keys::{KeyError, KeyRing};
 pub use self::manager::Sessions;
 pub use self::record::Record;
-pub use self::schema::{SessionSchema, SessionValue, Untyped};
+pub use self::schema::{SessionSchema, SessionValue, Unprivileged, Untyped};
 pub use self::session::Session;
 #[cfg(feature = "memory")]
 pub use self::storage::CachedStorage;

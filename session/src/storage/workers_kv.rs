@@ -6,7 +6,7 @@ use worker::kv::KvStore;
 
 use crate::error::Error;
 use crate::manager::Context;
-use crate::schema::SessionSchema;
+use crate::schema::{SessionSchema, Unprivileged};
 use crate::session::Session;
 use crate::state::CookieUpdate;
 use crate::storage::protocol;
@@ -15,6 +15,8 @@ use crate::storage::session_storage::SessionStorage;
 mod entries;
 mod failure;
 mod namespace;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
 
 use self::entries::Entries;
 use self::namespace::{Binding, Namespace};
@@ -28,22 +30,23 @@ pub struct WorkersKvStorage(Store<Binding>);
 
 impl WorkersKvStorage {
     /// Sessions of the schema `S` in a namespace.
-    pub fn new<S: SessionSchema>(kv: KvStore) -> Self {
-        Self::over(kv)
+    pub fn new<S: SessionSchema + Unprivileged>(kv: KvStore) -> Self {
+        Self::over(kv, true)
     }
 
     /// Sessions in a namespace, whatever their schemas hold.
     pub fn accepting_eventual_consistency(kv: KvStore) -> Self {
-        Self::over(kv)
+        Self::over(kv, false)
     }
 
-    fn over(kv: KvStore) -> Self {
+    fn over(kv: KvStore, refuses_privileged: bool) -> Self {
         Self(Store {
             namespace: Arc::new(Binding {
                 kv,
                 timeout: DEFAULT_TIMEOUT,
             }),
             prefix: Arc::from("session:"),
+            refuses_privileged,
         })
     }
 
@@ -77,12 +80,17 @@ impl SessionStorage for WorkersKvStorage {
     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
         self.0.save(session, context).await
     }
+
+    fn refuses_privileged(&self) -> bool {
+        self.0.refuses_privileged()
+    }
 }
 
 /// The storage over whatever has KV's verbs.
 struct Store<N> {
     namespace: Arc<N>,
     prefix: Arc<str>,
+    refuses_privileged: bool,
 }
 
 impl<N: Namespace> Store<N> {
@@ -100,6 +108,7 @@ impl<N> Clone for Store<N> {
         Self {
             namespace: Arc::clone(&self.namespace),
             prefix: Arc::clone(&self.prefix),
+            refuses_privileged: self.refuses_privileged,
         }
     }
 }
@@ -111,5 +120,9 @@ impl<N: Namespace> SessionStorage for Store<N> {
 
     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
         protocol::save(&self.entries(context), session, context).await
+    }
+
+    fn refuses_privileged(&self) -> bool {
+        self.refuses_privileged
     }
 }
