@@ -320,7 +320,8 @@ impl Context {
 
     /// Waits for the turn of a commit that met another's change: within a process they no longer meet after that.
     ///
-    /// On Workers nobody waits: a request that is woken by another's I/O is taken for it, and its own I/O fails.
+    /// On Workers nobody waits: a request that waits for another has no I/O of its own under way, which the platform takes for
+    /// a hang and ends (<https://developers.cloudflare.com/workers/observability/errors/>, "will never generate a response").
     pub(crate) async fn turn(&self, key: &StorageKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
         if cfg!(all(target_family = "wasm", target_os = "unknown")) {
             return None;
