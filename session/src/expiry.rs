@@ -85,13 +85,20 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> SystemTime;
 }
 
-/// The operating system's clock.
+/// The operating system's clock; on Workers, where there is none, the platform's.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown", feature = "workers-kv")))]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    #[cfg(all(target_family = "wasm", target_os = "unknown", feature = "workers-kv"))]
+    fn now(&self) -> SystemTime {
+        // `SystemTime::now` panics on this target.
+        UNIX_EPOCH + Duration::from_millis(worker::Date::now().as_millis())
     }
 }
 

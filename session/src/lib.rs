@@ -109,6 +109,8 @@ pub use self::storage::PostgresStorage;
 pub use self::storage::RedisStorage;
 #[cfg(feature = "sqlite")]
 pub use self::storage::SqliteStorage;
+#[cfg(feature = "workers-kv")]
+pub use self::storage::WorkersKvStorage;
 pub use self::storage::{Backend, SessionStorage};
 #[cfg(feature = "actix-web")]
 pub use self::web::actix_web::SessionMiddleware;

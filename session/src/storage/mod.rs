@@ -43,6 +43,8 @@ mod custom;
 #[cfg(feature = "dynamodb")]
 #[clippy::msrv = "1.94"]
 mod dynamodb;
+#[cfg(any(feature = "redis", feature = "workers-kv"))]
+mod entry;
 #[cfg(feature = "fs")]
 #[clippy::msrv = "1.89"]
 mod fs;
@@ -77,6 +79,9 @@ mod session_storage;
 mod sql;
 mod sweep;
 mod url;
+#[cfg(feature = "workers-kv")]
+#[clippy::msrv = "1.91"]
+mod workers_kv;
 
 pub use crate::manager::Context;
 pub use crate::state::CookieUpdate;
@@ -116,3 +121,5 @@ pub use self::sql::SqlStorage;
 pub use self::sql::SqliteStorage;
 pub use self::sweep::Sweep;
 pub use self::url::{FromUrlError, backend_from_url, from_url};
+#[cfg(feature = "workers-kv")]
+pub use self::workers_kv::WorkersKvStorage;

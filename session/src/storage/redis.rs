@@ -12,17 +12,16 @@ use crate::error::StorageError;
 use crate::id::StorageKey;
 use crate::record::Record;
 use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
+use crate::storage::entry::{self, Entry};
 use crate::storage::remote::{DEFAULT_TIMEOUT, bounded};
 
 mod connection;
-mod entry;
 mod failure;
 mod script;
 
 use self::connection::Connection;
-use self::entry::Entry;
 use self::failure::failure;
-use self::script::{Script, TOUCH, UPDATE};
+use self::script::{Script, TOUCH, UPDATE, padded, version};
 
 /// How often the client of a cluster sends a command again. While a slot moves it takes several tries: the command goes
 /// behind an `ASKING`, on a connection that all requests share, and that of another may come between. No more than 58: the
@@ -262,8 +261,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         // It may be taken by this very call, made again after its answer was lost.
         let mut command = ::redis::cmd("GETRANGE");
         command.arg(&key).arg(0).arg(15);
-        let version: String = self.call(&command).await?;
-        Ok(if version == entry::version(entry.version) {
+        let stored: String = self.call(&command).await?;
+        Ok(if stored == version(entry.version) {
             Created::Done {
                 version: entry.version,
             }
@@ -282,8 +281,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         let entry = Entry::new(record, expires_at)?;
         let key = self.key(key);
         let arguments = |command: &mut Cmd| {
-            command.arg(&key).arg(entry::version(seen_version));
-            command.arg(entry::version(entry.version));
+            command.arg(&key).arg(version(seen_version));
+            command.arg(version(entry.version));
             command.arg(&entry.value).arg(entry.deadline);
         };
         match self.run(&UPDATE, arguments).await?.as_str() {
@@ -303,7 +302,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         let deadline = entry::deadline(expires_at);
         let key = self.key(key);
         let arguments = |command: &mut Cmd| {
-            command.arg(&key).arg(entry::padded(deadline)).arg(deadline);
+            command.arg(&key).arg(padded(deadline)).arg(deadline);
         };
         match self.run(&TOUCH, arguments).await?.as_str() {
             "done" => Ok(Touched::Done),

@@ -35,3 +35,13 @@ redis.call('EXPIREAT', KEYS[1], ARGV[2])
 return 'done'",
     )
 });
+
+/// A version as it stands in an entry.
+pub(super) fn version(version: u64) -> String {
+    format!("{version:016x}")
+}
+
+/// A deadline as it stands in an entry.
+pub(super) fn padded(deadline: u64) -> String {
+    format!("{deadline:012}")
+}

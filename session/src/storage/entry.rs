@@ -5,10 +5,11 @@ use crate::expiry::{from_unix, to_unix};
 use crate::record::Record;
 use crate::storage::backend::Loaded;
 
-/// A value as it lies in Redis: `<version>:<deadline>:<record>`. Version and deadline have a fixed width, so that the
-/// scripts know where they are.
+/// A value of a storage that keeps strings: `<version>:<deadline>:<record>`. Version and deadline have a fixed width, so that
+/// Redis' scripts know where they are.
 pub(super) struct Entry {
-    /// Random, not counted: so a call that was made twice recognizes what it has done.
+    /// Random, not counted: so a call that was made twice recognizes what it has done, and a storage that cannot compare and
+    /// write in one step does not give two writes one version.
     pub(super) version: u64,
     /// In seconds since the Unix epoch.
     pub(super) deadline: u64,
@@ -18,14 +19,18 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(record: &Record, expires_at: SystemTime) -> Result<Self, StorageError> {
         let version = getrandom::u64().map_err(StorageError::unavailable)?;
+        Ok(Self::of_version(version, record, expires_at))
+    }
+
+    pub(super) fn of_version(version: u64, record: &Record, expires_at: SystemTime) -> Self {
         let deadline = deadline(expires_at);
         let record = record.to_json();
         let value = format!("{version:016x}:{deadline:012}:{record}");
-        Ok(Self {
+        Self {
             version,
             deadline,
             value,
-        })
+        }
     }
 
     /// What a value says; an error if it is none of ours.
@@ -53,14 +58,6 @@ pub(super) fn deadline(expires_at: SystemTime) -> u64 {
     to_unix(expires_at).max(1)
 }
 
-pub(super) fn padded(deadline: u64) -> String {
-    format!("{deadline:012}")
-}
-
-pub(super) fn version(version: u64) -> String {
-    format!("{version:016x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,8 +77,8 @@ mod tests {
                 (loaded.version, loaded.expires_at),
                 (entry.version, expires_at)
             );
-            assert_eq!(entry.value[..16], version(entry.version));
-            assert_eq!(entry.value[17..29], padded(entry.deadline));
+            assert_eq!(entry.value[..16], format!("{:016x}", entry.version));
+            assert_eq!(entry.value[17..29], format!("{:012}", entry.deadline));
         }
     }
 
