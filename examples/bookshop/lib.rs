@@ -7,4 +7,4 @@ pub mod config;
 pub mod program;
 mod shutdown;
 
-pub use bookshop_pages::{account, books, cart, home, html, shelf, visitor};
+pub use bookshop_pages::{account, books, cart, home, html, shelf, theme, visitor};

@@ -7,4 +7,5 @@ mod form;
 pub mod home;
 pub mod html;
 pub mod shelf;
+pub mod theme;
 pub mod visitor;
