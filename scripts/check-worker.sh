@@ -22,6 +22,11 @@ fail() {
     exit 1
 }
 
+case ${1-} in
+    '' | --serve) ;;
+    *) fail "usage: scripts/check-worker.sh [--serve]" ;;
+esac
+
 may_install() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
 }
@@ -89,11 +94,7 @@ if ! cmp -s $example/package-lock.json "$MINIFLARE/installed"; then
 fi
 
 export BUILT_WORKER=$built
-case ${1-} in
-    --serve) exec node $example/test/serve.js ;;
-    '') ;;
-    *) fail "usage: scripts/check-worker.sh [--serve]" ;;
-esac
+[ "${1-}" != --serve ] || exec node $example/test/serve.js
 
 node --test --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$folder/tests.tap" $example/test/*.test.js

@@ -129,7 +129,9 @@ stage benches cargo clippy -p benches --all-targets --locked -- -D warnings
 stage deny cargo deny --all-features check bans licenses sources
 
 for name in test moto doctest worker; do
-    [ ! -f "$output/$name" ] || counts+=("$(grep -E '^ *Summary|^test result:|^== (sessions add|the Worker passed)' "$output/$name" || true)")
+    [ -f "$output/$name" ] || continue
+    count=$(grep -E '^ *Summary|^test result:|^== (sessions add|the Worker passed)' "$output/$name" || true)
+    [ -z "$count" ] || counts+=("$count")
 done
 printf '\n== all stages%s passed in %d s\n' "${skipped:+ that were not skipped}" $((SECONDS - started))
 [ ${#counts[@]} -eq 0 ] || printf '%s\n' "${counts[@]}"

@@ -1,7 +1,7 @@
 //! The bookshop on Cloudflare Workers, its sessions in Workers KV.
 //!
-//! The README beside it says how to run it. These are its routes, for axum; what its pages show and what its forms do is the same
-//! library as on a server, [`bookshop`]. Three bindings change it:
+//! The README beside it says how to run it. What its pages show and what its forms do is the same library as on a server,
+//! [`bookshop`]; `routes.rs` puts it on axum. Three bindings change it:
 //!
 //! - `SESSION_SECRET`, a secret: the secret of the session cookie, 32 bytes or more.
 //! - `SESSIONS`, a KV namespace: where sessions are kept.
@@ -40,18 +40,15 @@ async fn fetch(
 }
 
 fn storage(env: &Env) -> Result<BoxStorage, Box<dyn Error>> {
-    match variable(env, "SESSION_STORAGE").as_deref() {
-        None | Some("kv") => {
+    let choice = env.var("SESSION_STORAGE");
+    match &*choice.map_or("kv".to_owned(), |choice| choice.to_string()) {
+        "kv" => {
             // The schema has a `privileged` field, so this is to be said: for a minute or longer, another place of the world may
             // still take the id of before a login, or of a session that was logged out.
             let storage = WorkersKvStorage::accepting_eventual_consistency(env.kv("SESSIONS")?);
             Ok(storage.boxed())
         }
-        Some("cookie") => Ok(CookieStorage::new().boxed()),
-        Some(other) => Err(format!("SESSION_STORAGE is `kv` or `cookie`, not `{other}`").into()),
+        "cookie" => Ok(CookieStorage::new().boxed()),
+        other => Err(format!("SESSION_STORAGE is `kv` or `cookie`, not `{other}`").into()),
     }
-}
-
-fn variable(env: &Env, name: &str) -> Option<String> {
-    env.var(name).ok().map(|value| value.to_string())
 }
