@@ -135,6 +135,7 @@ impl VisitorSession {
 #[automatically_derived]
 impl ::session::SessionSchema for Visitor {
     type Accessors = VisitorSession;
+    type __Privilege = ::session::__private::Privileged;
     const KEYS: &'static [&'static ::core::primitive::str] = {
         const FIELDS: &[::session::__private::Field] = <Visitor as ::session::SessionSchema>::__FIELDS;
         &::session::__private::keys::<{ ::session::__private::count_keys(FIELDS) }>(FIELDS)

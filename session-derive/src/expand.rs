@@ -65,6 +65,7 @@ fn implementation(schema: &Schema) -> TokenStream {
     let generics = static_generics(schema.generics);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let constants = keys::constants(schema);
+    let privilege = privilege(schema);
     let check = check(schema);
     let allow = allow();
     quote! {
@@ -72,6 +73,7 @@ fn implementation(schema: &Schema) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics #krate::SessionSchema for #ident #ty_generics #where_clause {
             type Accessors = #accessors;
+            type __Privilege = #privilege;
 
             #constants
 
@@ -86,6 +88,26 @@ fn implementation(schema: &Schema) -> TokenStream {
             #check
         }
     }
+}
+
+/// Whether a field is privileged: one of the schema's own, or one of a flattened schema, which the compiler knows and this derive
+/// does not.
+fn privilege(schema: &Schema) -> TokenStream {
+    let krate = &schema.krate;
+    let runtime = quote!(#krate::__private);
+    if schema.fields.iter().any(|field| field.privileged) {
+        return quote!(#runtime::Privileged);
+    }
+    let nested = schema.fields.iter().filter(|field| field.is_nested());
+    nested
+        .map(|field| {
+            let ty = keys::nested_type(field);
+            quote_spanned! {located(field.value)=>
+                <#ty as #krate::SessionSchema>::__Privilege
+            }
+        })
+        .reduce(|one, other| quote!(#runtime::Either<#one, #other>))
+        .unwrap_or_else(|| quote!(#runtime::NotPrivileged))
 }
 
 /// The values that have to fit: those of a strict schema, and of whatever strict one is flattened into it.

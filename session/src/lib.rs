@@ -57,6 +57,7 @@
 //! | `memcached` | no | `MemcachedStorage` | 1.95 |
 //! | `postgres`, `mysql`, `sqlite` | no | `PostgresStorage`, `MySqlStorage`, `SqliteStorage` | 1.94 |
 //! | `dynamodb` | no | `DynamoDbStorage` | 1.94.1 |
+//! | `workers-kv` | no | `WorkersKvStorage`, and on `wasm32-unknown-unknown` time and randomness for the whole crate | 1.91 |
 //! | `testing` | no | `testing`: a browser before your handlers, the conformance suite and the test doubles | 1.88 |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -87,7 +88,7 @@ pub use self::id::{ParseKeyError, SessionId, StorageKey};
 pub use self::keys::{KeyError, KeyRing};
 pub use self::manager::Sessions;
 pub use self::record::Record;
-pub use self::schema::{SessionSchema, SessionValue, Untyped};
+pub use self::schema::{SessionSchema, SessionValue, Unprivileged, Untyped};
 pub use self::session::Session;
 #[cfg(feature = "memory")]
 pub use self::storage::CachedStorage;

@@ -11,7 +11,7 @@ use crate::expiry::{Clock, Expiry, SystemClock, to_unix};
 use crate::handle::Handle;
 use crate::id::{SessionId, StorageKey};
 use crate::record::MAX_RECORD_BYTES;
-use crate::schema::SessionSchema;
+use crate::schema::{Privilege, SessionSchema};
 use crate::session::Session;
 use crate::state::{CookieUpdate, Headers};
 use crate::storage::{BoxStorage, SessionStorage};
@@ -65,6 +65,7 @@ pub struct Sessions {
 pub(crate) struct Shared {
     pub(crate) context: Context,
     storage: BoxStorage,
+    refuses_privileged: bool,
 }
 
 impl Sessions {
@@ -79,6 +80,7 @@ impl Sessions {
                     max_record_bytes: 1 << 20,
                     turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
                 },
+                refuses_privileged: storage.refuses_privileged(),
                 storage: storage.boxed(),
             }),
         }
@@ -177,6 +179,11 @@ impl Sessions {
     ) -> Result<Option<HeaderValue>, Error> {
         session.destroy();
         self.commit(session).await
+    }
+
+    /// Whether the storage does not take a schema.
+    pub(crate) fn refuses<S: SessionSchema>(&self) -> bool {
+        <S::__Privilege as Privilege>::IS_THERE && self.shared.refuses_privileged
     }
 
     /// The name of the session's cookie.
@@ -313,7 +320,8 @@ impl Context {
 
     /// Waits for the turn of a commit that met another's change: within a process they no longer meet after that.
     ///
-    /// On Workers nobody waits: a request that is woken by another's I/O is taken for it, and its own I/O fails.
+    /// On Workers nobody waits: a request that waits for another has no I/O of its own under way, which the platform takes for
+    /// a hang and ends (<https://developers.cloudflare.com/workers/observability/errors/>, "will never generate a response").
     pub(crate) async fn turn(&self, key: &StorageKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
         if cfg!(all(target_family = "wasm", target_os = "unknown")) {
             return None;

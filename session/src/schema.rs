@@ -5,9 +5,13 @@ use crate::error::Error;
 use crate::handle::Handle;
 
 mod composition;
+mod privilege;
 pub mod runtime;
 
 use self::composition::Field;
+use self::privilege::NotPrivileged;
+pub(crate) use self::privilege::Privilege;
+pub use self::privilege::Unprivileged;
 pub(crate) use self::runtime::Place;
 
 /// What a session holds, as a type: its keys, and the accessors of [`Session<S>`](crate::Session).
@@ -39,6 +43,10 @@ pub trait SessionSchema: Sized + 'static {
     /// The type whose methods are the accessors: `VisitorSession` for `Visitor`.
     type Accessors: Clone + Send + Sync + 'static;
 
+    /// Whether a field is `privileged`, here or in a flattened schema.
+    #[doc(hidden)]
+    type __Privilege: Privilege;
+
     /// The keys under which the schema's fields are stored, in the order of the fields.
     const KEYS: &'static [&'static str];
 
@@ -65,6 +73,7 @@ pub enum Untyped {}
 
 impl SessionSchema for Untyped {
     type Accessors = Handle;
+    type __Privilege = NotPrivileged;
     const KEYS: &'static [&'static str] = &[];
     const __FIELDS: &'static [Field] = &[];
 

@@ -153,13 +153,14 @@ fn each_framework_comes_alone_and_without_tls() {
 /// What the feature tables of the documentation and of the README say.
 #[test]
 fn no_feature_of_these_needs_a_newer_rust_than_it_states() {
-    const STATED: [(&str, (u32, u32)); 6] = [
+    const STATED: [(&str, (u32, u32)); 7] = [
         ("axum", (1, 88)),
         ("actix-web", (1, 89)),
         ("poem", (1, 88)),
         ("salvo", (1, 95)),
         ("rocket", (1, 89)),
         ("dynamodb", (1, 94)),
+        ("workers-kv", (1, 91)),
     ];
     let versions = rust_versions();
     for (feature, stated) in STATED {
@@ -172,13 +173,14 @@ fn no_feature_of_these_needs_a_newer_rust_than_it_states() {
 
 #[test]
 fn each_storage_brings_its_own_client_alone_and_neither_tls_nor_http() {
-    const CLIENTS: [(&str, &str); 6] = [
+    const CLIENTS: [(&str, &str); 7] = [
         ("redis", "redis"),
         ("memcached", "memcache"),
         ("postgres", "sqlx-postgres"),
         ("mysql", "sqlx-mysql"),
         ("sqlite", "sqlx-sqlite"),
         ("dynamodb", "aws-sdk-dynamodb"),
+        ("workers-kv", "worker"),
     ];
     for (feature, own) in CLIENTS {
         let arguments = ["--package", "session", "--no-default-features"];
@@ -203,5 +205,32 @@ fn each_storage_brings_its_own_client_alone_and_neither_tls_nor_http() {
                 "{stack} with the feature {feature}"
             );
         }
+    }
+}
+
+#[test]
+fn a_worker_has_no_runtime_of_tokios_no_socket_and_the_platforms_randomness() {
+    let tree = ["tree", "--locked", "--edges", "normal,build"];
+    let shown = ["--prefix", "none", "--format", "{p} {f}"];
+    let built = [
+        "--package",
+        "session",
+        "--no-default-features",
+        "--features",
+        "workers-kv,axum,cookie,derive",
+        "--target",
+        "wasm32-unknown-unknown",
+    ];
+    let listed = cargo(&[&tree[..], &shown, &built].concat());
+    // Of a line such as `tokio v1.48.0 sync`, which ends in ` (*)` when it is not the first.
+    let features = |name: &str| {
+        let mut lines = listed.lines().map(|line| line.split(' '));
+        lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.nth(1)))
+    };
+    assert_eq!(features("tokio"), Some(Some("sync")));
+    let randomness = features("getrandom").flatten().unwrap_or_default();
+    assert!(randomness.split(',').any(|feature| feature == "wasm_js"));
+    for name in ["mio", "socket2", "hyper", "tokio-util"] {
+        assert_eq!(features(name), None);
     }
 }

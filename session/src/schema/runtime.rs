@@ -20,6 +20,7 @@ pub use crate::handle::Handle;
 pub use crate::schema::composition::{
     Field, Part, conflict, count, count_keys, duplicate, field, fields, keys, part, size, text,
 };
+pub use crate::schema::privilege::{Either, NotPrivileged, Privilege, Privileged};
 pub use crate::value::{Reader, Writer};
 
 /// Where a field's value is stored, and on what terms.

@@ -15,22 +15,24 @@
 //! | `MySqlStorage` | `mysql` | a row a session, MySQL or MariaDB | `WHERE version = …` |
 //! | `SqliteStorage` | `sqlite` | a row a session, in one file | `WHERE version = …` |
 //! | `DynamoDbStorage` | `dynamodb` | an item a session, of a table in DynamoDB | a condition on the version |
+//! | `WorkersKvStorage` | `workers-kv` | a pair a session, in a namespace of Cloudflare's Workers KV | cannot: KV compares nothing, and shows a write elsewhere a minute later |
 //! | `CachedStorage` | `memory` (default) | memory in front of any of these, for reads | what it stands before |
 //! | [`CustomStorage`] | – | five functions of yours over your database | your `update` and `create` |
 //!
 //! # What a request costs
 //!
-//! In calls of the backend, each of them one round trip to its server:
+//! In calls of the backend, each of them one round trip to its server; for Workers KV, which does in two calls what others do in one, in
+//! calls of KV:
 //!
-//! | request | calls | Redis | memcached | SQL | DynamoDB |
-//! |---|---|---|---|---|---|
-//! | untouched | 0 | | | | |
-//! | read | 1 | `GET` | `mg` | `SELECT` | `GetItem` |
-//! | begin a session | 1 | `SET NX` | `ms` | `INSERT` | `PutItem` |
-//! | write | 2 | `GET`, `EVALSHA` | `mg`, `ms` | `SELECT`, `UPDATE` | `GetItem`, `PutItem` |
-//! | new id | 3 | `GET`, `SET NX`, `EVALSHA` | `mg`, `ms`, `ms` | `SELECT`, `INSERT`, `UPDATE` | `GetItem`, `PutItem`, `PutItem` |
-//! | destroy | 3 | `GET`, `EVALSHA`, `DEL` | `mg`, `ms`, `md` | `SELECT`, `UPDATE`, `DELETE` | `GetItem`, `PutItem`, `DeleteItem` |
-//! | activity, once per tenth of the idle timeout | 2 more | `EVALSHA`, `GET` | `mg`, `mg` | `UPDATE`, `SELECT` | `UpdateItem`, `GetItem` |
+//! | request | calls | Redis | memcached | SQL | DynamoDB | Workers KV |
+//! |---|---|---|---|---|---|---|
+//! | untouched | 0 | | | | | |
+//! | read | 1 | `GET` | `mg` | `SELECT` | `GetItem` | `get` |
+//! | begin a session | 1 | `SET NX` | `ms` | `INSERT` | `PutItem` | `put` |
+//! | write | 2 | `GET`, `EVALSHA` | `mg`, `ms` | `SELECT`, `UPDATE` | `GetItem`, `PutItem` | 3: `get`, `get`, `put` |
+//! | new id | 3 | `GET`, `SET NX`, `EVALSHA` | `mg`, `ms`, `ms` | `SELECT`, `INSERT`, `UPDATE` | `GetItem`, `PutItem`, `PutItem` | 4: `get`, `put`, `get`, `put` |
+//! | destroy | 3 | `GET`, `EVALSHA`, `DEL` | `mg`, `ms`, `md` | `SELECT`, `UPDATE`, `DELETE` | `GetItem`, `PutItem`, `DeleteItem` | `get`, `get`, `delete` |
+//! | activity, once per tenth of the idle timeout | 2 more | `EVALSHA`, `GET` | `mg`, `mg` | `UPDATE`, `SELECT` | `UpdateItem`, `GetItem` | 3 more: `get`, `put`, `get` |
 //!
 //! A conflict with another request adds a load and an update for each further try.
 

@@ -43,6 +43,10 @@ use crate::storage::protocol;
 ///     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
 ///         self.to.save(session, context).await
 ///     }
+///
+///     fn refuses_privileged(&self) -> bool {
+///         self.to.refuses_privileged()
+///     }
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -93,6 +97,19 @@ pub trait SessionStorage: Send + Sync + 'static {
         context: &Context,
     ) -> impl Future<Output = Result<CookieUpdate, Error>> + Send;
 
+    /// Whether it takes no schema with a [`privileged`](crate::Unprivileged) field: then an extractor for one is refused
+    /// ([`Rejection::Privileged`](crate::web::Rejection)), and the request answered by a 500.
+    ///
+    /// For a storage that cannot keep what log-ins depend on, such as `WorkersKvStorage`. It is asked once, when the layer is made. A
+    /// storage that stands before others says what they say.
+    ///
+    /// # Default
+    ///
+    /// `false`: every schema is taken.
+    fn refuses_privileged(&self) -> bool {
+        false
+    }
+
     /// The same storage without its type, so that it can be chosen at run time.
     fn boxed(self) -> BoxStorage
     where
@@ -123,6 +140,10 @@ impl SessionStorage for BoxStorage {
 
     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
         self.0.save(session, context).await
+    }
+
+    fn refuses_privileged(&self) -> bool {
+        self.0.refuses_privileged()
     }
 
     fn boxed(self) -> Self {
@@ -172,6 +193,8 @@ trait DynStorage: Send + Sync {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<CookieUpdate, Error>>;
 
+    fn refuses_privileged(&self) -> bool;
+
     fn finish(self: Arc<Self>, sessions: Sessions, session: Leaving, failed: bool) -> Finish;
 }
 
@@ -190,6 +213,10 @@ impl<T: SessionStorage> DynStorage for T {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<CookieUpdate, Error>> {
         Box::pin(SessionStorage::save(self, session, context))
+    }
+
+    fn refuses_privileged(&self) -> bool {
+        SessionStorage::refuses_privileged(self)
     }
 
     fn finish(self: Arc<Self>, sessions: Sessions, session: Leaving, failed: bool) -> Finish {

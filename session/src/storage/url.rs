@@ -30,6 +30,8 @@ use self::scheme::{SCHEMES, Scheme};
 /// | `mysql://user:password@127.0.0.1/app`, `mariadb://…` | `MySqlStorage` |
 /// | `dynamodb://sessions?region=eu-central-1`, `…&endpoint=http://127.0.0.1:8000` | `DynamoDbStorage` on that table, which has to be there |
 ///
+/// Workers KV has no URL: its namespace is handed over by the platform, to `WorkersKvStorage`.
+///
 /// A storage that is elsewhere is connected to here, and a database gets its table, so that what is wrong shows at the
 /// start. A database is swept once every ten minutes from now on, until the storage is dropped.
 ///

@@ -16,6 +16,13 @@ pub enum Rejection {
         /// What to add to the program, and where.
         add: &'static str,
     },
+    /// The schema has a `privileged` field, and the layer's storage
+    /// [takes none of these](crate::SessionStorage::refuses_privileged). 500; nothing was loaded.
+    #[non_exhaustive]
+    Privileged {
+        /// The schema's path, such as `shop::Visitor`.
+        schema: &'static str,
+    },
     /// The session could not be loaded. 503: nothing was overwritten, and the same request may go through later.
     Unavailable(Error),
     /// The session holds a value that does not fit a `#[session(strict)]` schema. 500: the request is in order, and sending it
@@ -28,7 +35,9 @@ impl Rejection {
     /// The status of the response that tells it.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::MissingLayer { .. } | Self::Mismatch(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::MissingLayer { .. } | Self::Privileged { .. } | Self::Mismatch(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -46,6 +55,14 @@ impl fmt::Display for Rejection {
             Self::MissingLayer { add } => {
                 return write!(f, "this route has no session layer; add {add}");
             }
+            Self::Privileged { schema } => {
+                return write!(
+                    f,
+                    "the schema `{schema}` has `privileged` fields, and the session storage was made for schemas without; \
+                     keep it in another storage, or accept what may go wrong: \
+                     `WorkersKvStorage::accepting_eventual_consistency(kv)`"
+                );
+            }
             Self::Unavailable(Error::Random(_)) => {
                 "no session can be opened for lack of random numbers; try again later"
             }
@@ -58,7 +75,7 @@ impl fmt::Display for Rejection {
 impl std::error::Error for Rejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::MissingLayer { .. } => None,
+            Self::MissingLayer { .. } | Self::Privileged { .. } => None,
             Self::Unavailable(error) | Self::Mismatch(error) => Some(error),
         }
     }

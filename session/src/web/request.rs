@@ -104,6 +104,10 @@ impl RequestSession {
             session: place,
             is_closed,
         } = &*self.0;
+        if settings.sessions.refuses::<S>() {
+            let schema = std::any::type_name::<S>();
+            return Err(Rejection::Privileged { schema });
+        }
         let session = if let Some(session) = place.get() {
             session
         } else {

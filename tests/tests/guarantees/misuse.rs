@@ -1,12 +1,16 @@
 //! What an application gets that is put together wrongly: an answer that says what to change.
 
 use axum::Router;
+use axum::routing::get;
 use http::StatusCode;
+use session::storage::{Context, CookieUpdate};
 use session::testing::Calls;
-use session::{KeyRing, SessionCookie, SessionLayer};
+use session::{
+    Error, KeyRing, Session, SessionCookie, SessionLayer, SessionSchema, SessionStorage,
+};
 
 use super::app;
-use super::stage::{COOKIE, Stage};
+use super::stage::{COOKIE, Stage, Storage};
 use crate::support::client::Client;
 use crate::support::log::Log;
 
@@ -93,4 +97,88 @@ async fn two_layers_on_routes_of_their_own_keep_to_themselves() {
     assert_eq!(client.peek("/show").await.ok(), "{}");
     assert_eq!(visitor.peek("/show").await.ok(), r#"{"key":"key"}"#);
     assert_eq!(visitor.peek("/admin/show").await.ok(), "{}");
+}
+
+/// A storage that takes no privileged schemas, as `WorkersKvStorage::new` makes one.
+struct Cautious(Storage);
+
+impl SessionStorage for Cautious {
+    async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
+        SessionStorage::read(&self.0, value, context).await
+    }
+
+    async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
+        SessionStorage::save(&self.0, session, context).await
+    }
+
+    fn refuses_privileged(&self) -> bool {
+        true
+    }
+}
+
+#[derive(SessionSchema)]
+#[allow(dead_code, reason = "nobody builds a schema")]
+struct Auth {
+    #[session(privileged)]
+    user_id: Option<u64>,
+}
+
+#[derive(SessionSchema)]
+#[allow(dead_code, reason = "nobody builds a schema")]
+struct Visitor {
+    theme: Option<String>,
+    #[session(flatten)]
+    auth: Auth,
+}
+
+#[derive(SessionSchema)]
+#[allow(dead_code, reason = "nobody builds a schema")]
+struct Settings {
+    theme: Option<String>,
+}
+
+fn logins() -> Router {
+    app::routes()
+        .route("/auth", get(|_: Session<Auth>| async { "in" }))
+        .route("/visitor", get(|_: Session<Visitor>| async { "in" }))
+        .route("/settings", get(|_: Session<Settings>| async { "in" }))
+}
+
+#[tokio::test]
+async fn a_privileged_schema_on_a_storage_for_others_is_a_500_whose_body_says_what_to_write() {
+    let stage = Stage::memory();
+    for boxed in [false, true] {
+        let cautious = Cautious(stage.storage.clone());
+        let mut client = if boxed {
+            stage.client_through(cautious.boxed(), logins())
+        } else {
+            stage.client_through(cautious, logins())
+        };
+        client.get("/do/set-key").await.ok();
+        stage.calls();
+        for (path, schema) in [("/auth", "misuse::Auth"), ("/visitor", "misuse::Visitor")] {
+            let log = Log::start();
+            let answer = client.peek(path).await;
+            assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+            for told in [
+                schema,
+                "`WorkersKvStorage::accepting_eventual_consistency(kv)`",
+            ] {
+                assert!(answer.body.contains(told), "{}", answer.body);
+                assert!(log.text().contains(told), "{}", log.text());
+            }
+            answer.sets_no_cookie();
+        }
+        assert_eq!(stage.calls(), Calls::default(), "nothing was loaded");
+        assert_eq!(client.peek("/settings").await.ok(), "in");
+        assert_eq!(client.peek("/show").await.ok(), r#"{"key":"key"}"#);
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_says_nothing_takes_privileged_schemas() {
+    let client = Stage::memory().client(logins());
+    for path in ["/auth", "/visitor", "/settings"] {
+        assert_eq!(client.peek(path).await.ok(), "in");
+    }
 }
