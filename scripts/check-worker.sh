@@ -14,7 +14,7 @@ mkdir -p "${CARGO_TARGET_DIR:-target}/worker"
 folder=$(cd "${CARGO_TARGET_DIR:-target}/worker" && pwd)
 built=$folder/built
 wasm_target=wasm32-unknown-unknown
-# What sessions may add to the Worker, in bytes.
+# What sessions may add to the Worker, in bytes of gzip: so it is sent, and so Cloudflare's tools state it beside the raw size.
 most_bytes=150000
 
 fail() {
@@ -116,5 +116,5 @@ printf '== %-22s %9s %9s\n' 'wasm module, in bytes' raw gzip \
     'the Worker' "$(size "$built")" "$(zipped "$built")" \
     'without sessions' "$(size "$folder/without-sessions")" "$(zipped "$folder/without-sessions")" \
     'sessions add' $added $added_zipped
-[ $added_zipped -lt $most_bytes ] || fail "sessions add more than $most_bytes bytes"
+[ $added_zipped -lt $most_bytes ] || fail "sessions add more than $most_bytes bytes of gzip"
 printf '== the Worker passed: %d tests, 0 skipped\n' "$(count pass)"
