@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The bookshop as a Cloudflare Worker: builds it, runs it in Cloudflare's own runtime on this computer, with a KV namespace, and tests it there.
+# The bookshop as a Cloudflare Worker: builds it, and tests it in Cloudflare's own runtime on this computer, with a KV namespace.
 #
 #   scripts/check-worker.sh            tests it, and compares its size with that of the same Worker without sessions
-#   scripts/check-worker.sh --serve    serves it to a browser until Ctrl-C: on the port PORT (8787), its sessions in SESSION_STORAGE (kv, cookie)
+#   scripts/check-worker.sh --serve    serves it to a browser until Ctrl-C, on the port PORT (8787), with SESSION_STORAGE=kv or cookie
 #
-# What it misses it installs: the compiler's target by rustup, Debian's packages where it may (as root), miniflare by npm. All that is
-# built is in the target folder. It ends with 77 where no compiler for WebAssembly is to be had: then nothing was tested.
+# What it misses it installs: the compiler's target by rustup, Debian's packages where it may (as root), miniflare by npm. All that
+# is built is in the target folder. It ends with 77 where no compiler for WebAssembly is to be had: then nothing was tested.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -73,7 +73,8 @@ fi
 begun=$SECONDS
 # Beside the Worker the same one without sessions. Each alone: what one needs of a shared crate is not the other's.
 for package in bookshop-worker without-sessions; do
-    CARGO_TARGET_DIR=$folder "${compile[@]}" --manifest-path $example/Cargo.toml --locked --release --target $wasm_target --package $package
+    CARGO_TARGET_DIR=$folder "${compile[@]}" --manifest-path $example/Cargo.toml --locked --release \
+        --target $wasm_target --package $package
 done
 bindgen() {
     CARGO_TARGET_DIR=$folder cargo run --manifest-path $example/Cargo.toml --locked --quiet --package bindgen -- \
