@@ -18,12 +18,6 @@ struct Visitor {
     gift: Shop,
 }
 
-#[derive(SessionSchema)]
-struct Account {
-    #[session(privileged)]
-    user_id: Option<u64>,
-}
-
 fn storages(kv: KvStore) -> [WorkersKvStorage; 3] {
     [
         WorkersKvStorage::new::<Visitor>(kv.clone()),
@@ -37,5 +31,4 @@ fn is_session_storage(_: &impl SessionStorage) {}
 fn main() {
     // Outside of a Worker there is no namespace to call these with.
     let _ = |kv| storages(kv).iter().for_each(is_session_storage);
-    let _ = |session: &session::Session<Account>| session.set_user_id(7);
 }

@@ -1,1 +1,1 @@
-//! Compile-time tests of `#[derive(SessionSchema)]` and of `CustomStorage`: see `tests/ui.rs`.
+//! Compile-time tests of `#[derive(SessionSchema)]`, of `CustomStorage` and of what `WorkersKvStorage` takes: see `tests/ui.rs`.

@@ -162,6 +162,10 @@ impl Stage {
         cookie
     }
 
+    fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
     async fn open(&self, cookie: &str) -> Session {
         self.sessions.open([cookie]).await.unwrap()
     }
