@@ -2,15 +2,16 @@
 # Everything that CI runs, in one command: formatting, lints, tests, documentation, dependencies.
 #
 #   scripts/check.sh             all stages
-#   scripts/check.sh test docs   those alone; the stages are: format lint test moto doctest docs features instructions deny
+#   scripts/check.sh test docs   those alone; the stages are: format lint test moto doctest docs features worker instructions deny
 #   scripts/check.sh benches     the benchmarks' program, linted: not one of all, since it builds the libraries that it compares
 #
 # What it misses it installs: Debian's packages where it may (as root), the cargo tools from their sources. Where it may
-# not, it says what to install and stops.
+# not, it says what to install and stops. One stage may be skipped, which is said at the end: `worker`, where no compiler for
+# WebAssembly is to be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_stages=(format lint test moto doctest docs features instructions deny)
+all_stages=(format lint test moto doctest docs features worker instructions deny)
 other_stages=(benches)
 stages=("${@:-${all_stages[@]}}")
 [ $# -gt 0 ] || stages=("${all_stages[@]}")
@@ -18,6 +19,7 @@ output=$(mktemp -d)
 trap 'rm -rf "$output"' EXIT
 started=$SECONDS
 counts=()
+skipped=()
 
 fail() {
     printf '\n%s\n' "$*" >&2
@@ -32,13 +34,18 @@ wants() {
     return 1
 }
 
-# Runs a stage, shows its output, and then the time it took.
+# Runs a stage, shows its output, and then the time it took. What ends with 77 was skipped, and has said why.
 stage() {
-    local name=$1 begun=$SECONDS
+    local name=$1 begun=$SECONDS status=0
     shift
     wants "$name" || return 0
     printf '\n== %s: %s\n' "$name" "$*"
-    "$@" 2>&1 | tee -a "$output/$name" || fail "$name failed: $*"
+    "$@" 2>&1 | tee -a "$output/$name" || status=$?
+    case $status in
+        0) ;;
+        77) skipped+=("$name: $(sed -n 's/^!! SKIPPED: //p' "$output/$name")") ;;
+        *) fail "$name failed: $*" ;;
+    esac
     printf '== %s: %d s\n' "$name" $((SECONDS - begun))
 }
 
@@ -98,10 +105,13 @@ printf '== %s, %s\n' "$(rustc --version)" "$(cargo --version)"
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 # What names no package is of the workspace's default members: see its manifest.
 stage format cargo fmt --all --check
+stage format cargo fmt --all --check --manifest-path examples/worker/Cargo.toml
 stage lint cargo clippy --all-targets --all-features --locked -- -D warnings
 stage lint cargo clippy -p bookshop-frameworks --all-targets --locked -- -D warnings
 stage lint cargo clippy -p allocations --all-targets --locked -- -D warnings
 stage lint cargo clippy -p tests --test moto --locked -- -D warnings
+CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/worker \
+    stage lint cargo clippy --manifest-path examples/worker/Cargo.toml --workspace --all-targets --locked -- -D warnings
 stage test cargo nextest run --all-features --locked
 stage test cargo nextest run -p allocations --locked
 # The storage for DynamoDB on a second server, which pip installs.
@@ -111,13 +121,18 @@ RUSTDOCFLAGS='-D warnings' stage docs cargo doc --no-deps --all-features --locke
 # Each feature alone: what builds only beside another feature fails here.
 RUSTFLAGS='-D warnings' CARGO_TARGET_DIR=target/features \
     stage features cargo hack check --package session --each-feature
+# The storage for Workers KV, in Cloudflare's own runtime.
+stage worker scripts/check-worker.sh
 # Fails when a request takes more instructions than are recorded.
 stage instructions scripts/instructions.sh
 stage benches cargo clippy -p benches --all-targets --locked -- -D warnings
 stage deny cargo deny --all-features check bans licenses sources
 
-for name in test moto doctest; do
-    [ ! -f "$output/$name" ] || counts+=("$(grep -E '^ *Summary|^test result:' "$output/$name")")
+for name in test moto doctest worker; do
+    [ -f "$output/$name" ] || continue
+    count=$(grep -E '^ *Summary|^test result:|^== (sessions add|the Worker passed)' "$output/$name" || true)
+    [ -z "$count" ] || counts+=("$count")
 done
-printf '\n== all stages passed in %d s\n' $((SECONDS - started))
+printf '\n== all stages%s passed in %d s\n' "${skipped:+ that were not skipped}" $((SECONDS - started))
 [ ${#counts[@]} -eq 0 ] || printf '%s\n' "${counts[@]}"
+[ ${#skipped[@]} -eq 0 ] || printf '!! skipped: %s\n' "${skipped[@]}"

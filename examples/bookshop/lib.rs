@@ -1,15 +1,10 @@
-//! The bookshop without a web framework: what its pages show and what its forms do, to a `Session<Visitor>`.
+//! The bookshop without a web framework: its pages, what its environment says, and what it is as a program.
 //!
-//! `main.rs` beside it puts them on axum. The programs in `examples/frameworks` put the same pages on other frameworks.
+//! `main.rs` beside it puts them on axum. The programs in `examples/frameworks` put the same pages on other frameworks, and
+//! `examples/worker` has them, without the rest, on Cloudflare Workers.
 
-pub mod account;
-pub mod books;
-pub mod cart;
 pub mod config;
-mod form;
-pub mod home;
-pub mod html;
 pub mod program;
-pub mod shelf;
 mod shutdown;
-pub mod visitor;
+
+pub use bookshop_pages::{account, books, cart, home, html, shelf, theme, visitor};

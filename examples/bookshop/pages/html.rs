@@ -7,7 +7,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use session::Session;
 
 use crate::cart;
-use crate::visitor::{Theme, Visitor};
+use crate::theme::Theme;
+use crate::visitor::Visitor;
 
 /// A whole page: the navigation, the flash messages, and `content`, which is HTML already.
 pub(crate) fn page_of(session: &Session<Visitor>, title: &str, content: &str) -> String {

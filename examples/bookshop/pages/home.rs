@@ -5,7 +5,8 @@ use session::Session;
 
 use crate::cart;
 use crate::html::{page_of, text};
-use crate::visitor::{Theme, Visitor};
+use crate::theme::Theme;
+use crate::visitor::Visitor;
 
 /// The form that switches the theme. Anything but `light` or `dark` is no [`Theme`], so the form is refused.
 #[derive(Deserialize)]
