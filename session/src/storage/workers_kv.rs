@@ -87,7 +87,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// | | what may happen |
 /// |---|---|
-/// | G1 no lost update | two requests that overlap at one place are nearly always merged, as in any storage. At two places, and now and then at one, the write that comes last undoes the other |
+/// | G1 no lost update | two requests that overlap at one place are often merged, as in any storage, and the more of them there are the seldomer. Where they are not, and at two places, the write that comes last undoes the other |
 /// | G2 destroyed stays destroyed | a session that has been destroyed opens elsewhere for a minute or more, and a write there brings it back until it expires or is destroyed again |
 /// | G4 fixation | an old id opens elsewhere for as long, and the session under it may come back in the same way |
 ///
