@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::record::{Kind, Record, Terms};
+use crate::record::{Kind, Record, Terms, order};
 use crate::value::{Json, Step};
 
 mod merge;
@@ -189,7 +189,7 @@ impl Changes {
             .flat_map(Record::entries)
             .map(|entry| entry.key);
         let changed = self.slots().iter().map(|slot| &*slot.key);
-        let mut keys: Vec<&str> = stored
+        let keys: Vec<&str> = stored
             .chain(changed)
             .filter(|key| {
                 let lasting = self.lasting(key, record);
@@ -197,7 +197,10 @@ impl Changes {
                     || self.flash(key, record).is_some()
             })
             .collect();
-        keys.sort_unstable();
+        let places = order(keys.iter().map(|key| key.as_bytes()));
+        let mut keys: Vec<_> = places
+            .filter_map(|place| keys.get(place).copied())
+            .collect();
         keys.dedup();
         keys.into_iter().map(str::to_owned).collect()
     }

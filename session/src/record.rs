@@ -7,12 +7,14 @@ use crate::expiry::from_unix;
 
 mod ended;
 mod layout;
+mod order;
 mod patch;
 mod scan;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};
 use self::layout::{HAS_AGING, HEADER_WORDS, Place, halves, pack, place, sort};
+pub(crate) use self::order::order;
 pub(crate) use self::patch::Patch;
 
 /// The largest record of all, in bytes: offsets fit their fields with room to spare.
@@ -293,6 +295,7 @@ mod tests {
 
     fn of(created_at: u64, entries: &[Entry<'_>]) -> Record {
         let mut entries: Vec<_> = entries.iter().map(|entry| entry.raw()).collect();
+        entries.sort_by_key(|entry| entry.kind);
         sort(&mut entries);
         Record::of(created_at, &mut entries)
     }

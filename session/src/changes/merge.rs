@@ -316,12 +316,14 @@ fn check_size(entries: &[RawEntry<'_>], limit: usize) -> Result<(), Error> {
 
 /// The three largest values and their keys.
 pub(crate) fn largest<'a>(entries: impl Iterator<Item = RawEntry<'a>>) -> Vec<(String, usize)> {
-    let mut sizes: Vec<_> = entries
-        .map(|entry| (entry.key, entry.value.len()))
-        .collect();
-    sizes.sort_unstable_by_key(|&(_, size)| std::cmp::Reverse(size));
-    sizes.truncate(3);
-    sizes
+    let mut largest: Vec<(&[u8], usize)> = Vec::new();
+    for entry in entries {
+        let size = entry.value.len();
+        let smaller = largest.iter().position(|&(_, least)| least < size);
+        largest.insert(smaller.unwrap_or(largest.len()), (entry.key, size));
+        largest.truncate(3);
+    }
+    largest
         .into_iter()
         .map(|(key, size)| (String::from_utf8_lossy(key).into_owned(), size))
         .collect()

@@ -1,7 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::record::{Kind, RawEntry, Record, State, Terms};
+use crate::record::{Kind, RawEntry, Record, State, Terms, order};
 
 /// Where an entry stands in its record. Between key and value is the value's limit, if it has one.
 pub(super) struct Place {
@@ -106,7 +106,10 @@ pub(super) fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) 
     Record { packed }
 }
 
-/// Brings entries into the order of key and kind.
-pub(super) fn sort(entries: &mut [RawEntry<'_>]) {
-    entries.sort_unstable_by(|a, b| (a.key, a.kind).cmp(&(b.key, b.kind)));
+/// Brings entries that are in the order of their kinds into that of key and kind.
+pub(super) fn sort(entries: &mut Vec<RawEntry<'_>>) {
+    let places = order(entries.iter().map(|entry| entry.key));
+    *entries = places
+        .filter_map(|place| entries.get(place).copied())
+        .collect();
 }

@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -7,7 +6,9 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::StorageError;
-use crate::record::{Entry, Kind, MAX_RECORD_BYTES, RawEntry, Record, State, Terms, pack, sort};
+use crate::record::{
+    Entry, Kind, MAX_RECORD_BYTES, RawEntry, Record, State, Terms, order, pack, sort,
+};
 
 /// The format that is written. Every format up to it can be read.
 const FORMAT: u32 = 1;
@@ -48,14 +49,14 @@ impl Record {
                 wire.format
             )));
         }
-        let secret: BTreeSet<&str> = wire.secret.iter().map(|Key(key)| &**key).collect();
+        let secret = &wire.secret;
         let lasting = wire.values.iter().map(|(key, value)| Entry {
             key: key.as_bytes(),
             kind: Kind::Lasting,
             value: value.get().as_bytes(),
             terms: Terms {
                 until: wire.until.get(key).copied(),
-                secret: secret.contains(key),
+                secret: secret.get(key).is_some(),
             },
         });
         let flash = [
@@ -63,14 +64,13 @@ impl Record {
             (Kind::FlashNext, &wire.flash_next),
         ];
         let flash = flash.into_iter().flat_map(|(kind, map)| {
-            let secret = &secret;
             map.iter().map(move |(key, value)| Entry {
                 key: key.as_bytes(),
                 kind,
                 value: value.get().as_bytes(),
                 terms: Terms {
                     until: None,
-                    secret: secret.contains(key),
+                    secret: secret.get(key).is_some(),
                 },
             })
         });
@@ -200,7 +200,7 @@ struct Wire<'a> {
     flash_next: Map<'a>,
     ended: Option<Map<'a>>,
     until: Map<'a, u64>,
-    secret: Vec<Key<'a>>,
+    secret: Map<'a, ()>,
 }
 
 /// An object. Invariant: in the order of its keys, each once.
@@ -208,14 +208,24 @@ struct Map<'a, V = &'a RawValue>(Vec<(Cow<'a, str>, V)>);
 
 impl<'a, V> Map<'a, V> {
     /// Of a key that is there twice the last value counts.
-    fn new(mut entries: Vec<(Cow<'a, str>, V)>) -> Self {
+    fn new(entries: Vec<(Cow<'a, str>, V)>) -> Self {
         // What this library has written is in order.
-        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
-            entries.reverse();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            entries.dedup_by(|(a, _), (b, _)| a == b);
+        if entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return Self(entries);
         }
-        Self(entries)
+        let places: Vec<_> = order(entries.iter().map(|(key, _)| key.as_bytes())).collect();
+        let mut entries: Vec<_> = entries.into_iter().map(Some).collect();
+        let mut sorted = Vec::with_capacity(entries.len());
+        for place in places {
+            let Some(entry) = entries.get_mut(place).and_then(Option::take) else {
+                continue;
+            };
+            if sorted.last().is_some_and(|(key, _)| *key == entry.0) {
+                sorted.pop();
+            }
+            sorted.push(entry);
+        }
+        Self(sorted)
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
@@ -250,7 +260,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
 
                 let (mut format, mut created_at, mut values) = (None, None, None);
                 let (mut flash, mut flash_next, mut ended) = (None, None, None);
-                let (mut until, mut secret) = (None, None);
+                let (mut until, mut secret) = (None, None::<Vec<Key<'_>>>);
                 while let Some(Key(field)) = map.next_key()? {
                     match &*field {
                         "format" => format = Some(map.next_value()?),
@@ -274,7 +284,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
                     flash_next: flash_next.unwrap_or_default(),
                     ended,
                     until: until.unwrap_or_default(),
-                    secret: secret.unwrap_or_default(),
+                    secret: Map::new(
+                        secret
+                            .unwrap_or_default()
+                            .into_iter()
+                            .map(|Key(key)| (key, ()))
+                            .collect(),
+                    ),
                 })
             }
         }
