@@ -45,10 +45,10 @@ pub(crate) async fn measure(peers: &[Box<dyn Peer>]) -> Vec<Vec<i64>> {
     counts
 }
 
-/// The least of some requests: the first ones set up what lasts, and a map grows at times.
+/// The least of many requests: the first ones set up what lasts, and a map grows at times, each of a storage's parts by itself.
 async fn count(app: &App, path: &str, cookie: Option<&str>) -> i64 {
     let mut least = u64::MAX;
-    for _ in 0..16 {
+    for _ in 0..256 {
         let request = app.request(path, cookie);
         let (allocations, response) = allocator::allocations(app.call(request)).await;
         assert_eq!(response.status(), 200);
