@@ -43,7 +43,10 @@ stage() {
     "$@" 2>&1 | tee -a "$output/$name" || status=$?
     case $status in
         0) ;;
-        77) skipped+=("$name: $(sed -n 's/^!! SKIPPED: //p' "$output/$name")") ;;
+        77)
+            grep -q '^!! SKIPPED: ' "$output/$name" || fail "$name ended with 77 and did not say what it skipped: $*"
+            skipped+=("$name: $(sed -n 's/^!! SKIPPED: //p' "$output/$name")")
+            ;;
         *) fail "$name failed: $*" ;;
     esac
     printf '== %s: %d s\n' "$name" $((SECONDS - begun))

@@ -43,7 +43,8 @@ impl Failure {
     }
 }
 
-/// The status in `KV PUT failed: 429 Too Many Requests`.
+/// The status in `KV PUT failed: 429 Too Many Requests`, as applications report it
+/// (<https://github.com/rhinobase/hono-rate-limiter/issues/34>): KV has no other way to tell it.
 fn status(message: &str) -> Option<u16> {
     let (_, rest) = message.split_once(" failed: ")?;
     rest.split(' ').next()?.parse().ok()
