@@ -1,6 +1,6 @@
 //! The bookshop without a web framework: its pages, what its environment says, and what it is as a program.
 //!
-//! `main.rs` beside it puts them on axum. The programs in `examples/frameworks` put the same pages on other frameworks, and
+//! `main.rs` and `routes.rs` beside it put them on axum. The programs in `examples/frameworks` put the same pages on other frameworks, and
 //! `examples/worker` has them, without the rest, on Cloudflare Workers.
 
 pub mod config;

@@ -1,10 +1,12 @@
 //! The shop as its visitors meet it, without a server: how an application tests its handlers.
 
 use axum::http::StatusCode;
+use bookshop::shelf::Shelf;
+use bookshop::visitor::Visitor;
 use session::testing::Browser;
-use session::{KeyRing, MemoryStorage, SessionCookie, SessionLayer, Sessions};
+use session::{KeyRing, MemoryStorage, Session, SessionCookie, SessionLayer, Sessions};
 
-use super::*;
+use crate::routes::routes;
 
 /// A visitor before a shop of the visitor's own, and the sessions of that shop.
 fn visitor() -> (Browser, Sessions) {

@@ -9,7 +9,6 @@ mod ended;
 mod layout;
 mod order;
 mod patch;
-mod scan;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};

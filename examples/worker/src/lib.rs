@@ -1,12 +1,13 @@
 //! The bookshop on Cloudflare Workers, its sessions in Workers KV.
 //!
 //! The README beside it says how to run it. What its pages show and what its forms do is the same library as on a server,
-//! [`bookshop`]; `routes.rs` puts it on axum. Three bindings change it:
+//! [`bookshop`], and so are its routes, for axum. Three bindings change it:
 //!
 //! - `SESSION_SECRET`, a secret: the secret of the session cookie, 32 bytes or more.
 //! - `SESSIONS`, a KV namespace: where sessions are kept.
 //! - `SESSION_STORAGE`, a variable: `kv`, the default, or `cookie` for sessions in the cookie itself.
 
+#[path = "../../bookshop/routes.rs"]
 mod routes;
 
 use std::error::Error;

@@ -18,7 +18,7 @@ mod form;
 pub mod home;
 #[path = "../../bookshop/pages/html.rs"]
 pub mod html;
-#[path = "../src/routes.rs"]
+#[path = "../../bookshop/routes.rs"]
 mod routes;
 #[path = "../../bookshop/pages/shelf.rs"]
 pub mod shelf;

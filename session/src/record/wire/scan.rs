@@ -1,7 +1,7 @@
 //! The short way to read a record: as this library writes it, which is nearly always what there is.
 //!
 //! It takes the fields in their order, keys in order and without escapes, no spaces between, and whole numbers. Whatever else
-//! JSON allows, and whatever is no JSON, is for the reader of `wire`: it alone says what a record is, and what is wrong with one.
+//! JSON allows, and whatever is no JSON, is for `read`: it alone says what a record is, and what is wrong with one.
 
 use memchr::memchr2;
 

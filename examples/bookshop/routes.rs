@@ -1,4 +1,4 @@
-//! The shop's routes, for axum, which does not know that it is on Workers.
+//! The shop's routes, for axum: on a server, and on Workers, which axum does not know of.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,0 +1,90 @@
+use crate::record::wire::HEAD;
+use crate::record::{Kind, RawEntry, Record, State};
+
+impl Record {
+    /// About how long the record is as JSON, in bytes.
+    pub(crate) fn json_estimate(&self) -> usize {
+        self.packed.len() + 64
+    }
+
+    /// Writes the record as JSON behind what is there.
+    pub(crate) fn write_json(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(HEAD);
+        json.extend_from_slice(self.created_at_unix().to_string().as_bytes());
+        let entries: Vec<_> = self.raw_entries().collect();
+        let of = |kind| entries.iter().filter(move |entry| entry.kind == kind);
+        if self.state() == State::Ended {
+            object("ended", true, json, of(Kind::Ended), value);
+        } else {
+            object("values", true, json, of(Kind::Lasting), value);
+            object("flash", false, json, of(Kind::Flash), value);
+            object("flash_next", false, json, of(Kind::FlashNext), value);
+            let limited = entries.iter().filter(|entry| entry.terms.until.is_some());
+            object("until", false, json, limited, until);
+            secret(&entries, json);
+        }
+        json.push(b'}');
+    }
+}
+
+/// Writes an object behind what is there: when it is empty only if it is `always` to be there.
+fn object<'a>(
+    name: &str,
+    always: bool,
+    json: &mut Vec<u8>,
+    entries: impl Iterator<Item = &'a RawEntry<'a>>,
+    write: impl Fn(&RawEntry<'_>, &mut Vec<u8>),
+) {
+    let mut entries = entries.peekable();
+    if entries.peek().is_none() && !always {
+        return;
+    }
+    json.extend_from_slice(b",\"");
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":{");
+    for (index, entry) in entries.enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        push_key(entry.key, json);
+        json.push(b':');
+        write(entry, json);
+    }
+    json.push(b'}');
+}
+
+fn value(entry: &RawEntry<'_>, json: &mut Vec<u8>) {
+    json.extend_from_slice(entry.value);
+}
+
+fn until(entry: &RawEntry<'_>, json: &mut Vec<u8>) {
+    let until = entry.terms.until.unwrap_or_default();
+    json.extend_from_slice(until.to_string().as_bytes());
+}
+
+fn secret(entries: &[RawEntry<'_>], json: &mut Vec<u8>) {
+    let secret = entries.iter().filter(|entry| entry.terms.secret);
+    // In order already: a lasting and a flash value of one key stand side by side.
+    let mut secret: Vec<&[u8]> = secret.map(|entry| entry.key).collect();
+    secret.dedup();
+    for (index, key) in secret.iter().enumerate() {
+        let before: &[u8] = if index == 0 { b",\"secret\":[" } else { b"," };
+        json.extend_from_slice(before);
+        push_key(key, json);
+    }
+    if !secret.is_empty() {
+        json.push(b']');
+    }
+}
+
+fn push_key(key: &[u8], json: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    if key.iter().all(is_plain) {
+        json.push(b'"');
+        json.extend_from_slice(key);
+        json.push(b'"');
+    } else {
+        let text = serde_json::Value::from(String::from_utf8_lossy(key));
+        json.extend_from_slice(text.to_string().as_bytes());
+    }
+}
