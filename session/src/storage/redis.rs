@@ -127,10 +127,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
     }
 
     fn key(&self, key: &StorageKey) -> String {
-        let mut text = String::with_capacity(self.prefix.len() + 64);
-        text.push_str(&self.prefix);
-        text.push_str(&key.to_string());
-        text
+        format!("{}{key}", self.prefix)
     }
 
     /// Sends a command, and once more if the connection was lost.
