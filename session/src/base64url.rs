@@ -13,6 +13,9 @@ use base64::engine::general_purpose::NO_PAD;
 pub(crate) const TEXT_OF_32: usize = 43;
 /// The same with one character more: then a multiple of four.
 const WHOLE: usize = TEXT_OF_32 + 1;
+/// Two of them, and what makes the engine read both by blocks of 32: it reads the last four characters one by one, and before
+/// them what is no block.
+const BLOCKS: usize = 3 * 32 + 4;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
@@ -42,7 +45,7 @@ pub(crate) fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
 /// Behind each comes an `A`, which is six zero bits. So they are 33 bytes each, and the last of them is zero when the text is
 /// canonical.
 pub(crate) fn decode_two(first: &str, second: &str) -> Option<[[u8; 32]; 2]> {
-    let mut text = [b'A'; 2 * WHOLE];
+    let mut text = [b'A'; BLOCKS];
     for (place, part) in text.chunks_exact_mut(WHOLE).zip([first, second]) {
         if part.len() != TEXT_OF_32 {
             return None;
@@ -51,10 +54,10 @@ pub(crate) fn decode_two(first: &str, second: &str) -> Option<[[u8; 32]; 2]> {
             .get_mut(..TEXT_OF_32)?
             .copy_from_slice(part.as_bytes());
     }
-    let mut bytes = [0; 2 * 33];
+    let mut bytes = [0; BLOCKS / 4 * 3];
     ENGINE.decode_slice(text, &mut bytes).ok()?;
     match bytes.as_chunks::<33>().0 {
-        [[first @ .., 0], [second @ .., 0]] => Some([*first, *second]),
+        [[first @ .., 0], [second @ .., 0], ..] => Some([*first, *second]),
         _ => None,
     }
 }

@@ -1,13 +1,16 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::changes::{Changes, FlashLifetime, Seen, Text, Value};
 use crate::error::Error;
 use crate::expiry::{Clock as _, SystemClock, to_unix};
 use crate::id::SessionId;
-use crate::manager::Shared;
+use crate::manager::Context;
 use crate::record::{Record, Terms};
 use crate::schema::Place;
 use crate::state::{State, Stored};
@@ -29,9 +32,9 @@ pub struct Handle {
 pub(crate) struct Core {
     state: Mutex<State>,
     /// What the session was opened by, and commits through.
-    home: OnceLock<Arc<Shared>>,
-    /// Commits of one session take turns.
-    turn: tokio::sync::Mutex<()>,
+    home: OnceLock<Context>,
+    /// A commit has ended while others wait for their turn.
+    freed: Notify,
 }
 
 impl Drop for Core {
@@ -42,38 +45,45 @@ impl Drop for Core {
 }
 
 impl Handle {
-    /// A session that is not stored yet. Without an id it can be looked at, but not committed.
+    /// A session that is not stored yet and belongs to no request. Without an id it can be looked at, but not committed.
     pub(crate) fn fresh(id: Result<SessionId, Error>, created_at: u64) -> Self {
-        match id {
-            Ok(id) => Self::with(id, created_at, None),
-            Err(error) => {
-                let handle = Self::with(SessionId::unusable(), created_at, None);
-                handle.state().fault = Some(error);
-                handle
-            }
-        }
+        let (id, fault) = match id {
+            Ok(id) => (id, None),
+            Err(error) => (SessionId::unusable(), Some(error)),
+        };
+        let mut state = State::new(id, created_at, None);
+        state.fault = fault;
+        Self::of(state, None)
     }
 
-    /// A session that a storage held under `id` at that time. With `resend` the browser gets a new cookie for it.
-    pub(crate) fn stored(id: SessionId, stored: Stored, resend: bool, now: u64) -> Self {
+    /// The session of a request whose cookie stands for what a storage held under `id` at that time. With `resend` the browser
+    /// gets a new cookie for it.
+    pub(crate) fn stored(
+        id: SessionId,
+        stored: Stored,
+        resend: bool,
+        now: u64,
+        home: &Context,
+    ) -> Self {
+        let created_at = stored.record.created_at_unix();
         let changes = Changes::on_load(&stored.record);
-        let handle = Self::with(id, stored.record.created_at_unix(), Some(stored));
-        let mut state = handle.state();
+        let mut state = State::new(id, created_at, Some(stored));
         state.changes = changes;
         state.resend = resend;
         state.opened_at = now;
-        drop(state);
-        handle
+        state.presented = true;
+        Self::of(state, Some(home))
     }
 
     /// Inlined, the state is made where it stays, or nearly: it is large to be moved about.
     #[inline]
-    fn with(id: SessionId, created_at: u64, stored: Option<Stored>) -> Self {
+    pub(crate) fn of(state: State, home: Option<&Context>) -> Self {
+        let home = home.cloned();
         Self {
             core: Arc::new(Core {
-                state: Mutex::new(State::new(id, created_at, stored)),
-                home: OnceLock::new(),
-                turn: tokio::sync::Mutex::new(()),
+                state: Mutex::new(state),
+                home: home.map_or_else(OnceLock::new, OnceLock::from),
+                freed: Notify::const_new(),
             }),
             prefix: Cow::Borrowed(""),
         }
@@ -86,32 +96,46 @@ impl Handle {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn home(&self) -> Option<&Arc<Shared>> {
+    pub(crate) fn home(&self) -> Option<&Context> {
         self.core.home.get()
     }
 
-    /// Binds the session to what opened it. A session has one home for its life.
-    pub(crate) fn settle(&self, home: &Arc<Shared>) {
-        self.core.home.get_or_init(|| Arc::clone(home));
+    /// Binds the session to what opened it, unless it is bound already: then `false`. A session has one home for its life.
+    pub(crate) fn settle(&self, home: &Context) -> bool {
+        self.core.home.get().is_none() && self.core.home.set(home.clone()).is_ok()
     }
 
     /// Waits for a commit's turn, which there is nearly always at once.
-    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+    pub(crate) async fn turn(&self) -> Turn<'_> {
         match self.turn_now() {
             Some(turn) => turn,
-            None => Box::pin(self.core.turn.lock()).await,
+            None => Box::pin(self.next_turn()).await,
+        }
+    }
+
+    async fn next_turn(&self) -> Turn<'_> {
+        loop {
+            let mut freed = pin!(self.core.freed.notified());
+            // From here on no end of a commit is missed.
+            freed.as_mut().enable();
+            if let Some(turn) = self.turn_now() {
+                return turn;
+            }
+            freed.await;
         }
     }
 
     /// A commit's turn, unless another commit has it.
-    pub(crate) fn turn_now(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        self.core.turn.try_lock().ok()
+    fn turn_now(&self) -> Option<Turn<'_>> {
+        let is_taken = std::mem::replace(&mut self.state().committing, true);
+        (!is_taken).then(|| Turn(self))
     }
 
     /// Drops all that is not stored, unless a commit is writing it at this moment.
     pub(crate) fn abandon(&self) {
-        if let Some(_turn) = self.turn_now() {
-            self.state().abandon();
+        let mut state = self.state();
+        if !state.committing {
+            state.abandon();
         }
     }
 
@@ -141,7 +165,7 @@ impl Handle {
     pub(crate) fn now(&self) -> u64 {
         self.home().map_or_else(
             || to_unix(SystemClock.now()),
-            |home| home.context.now_unix(),
+            Context::now_unix,
         )
     }
 
@@ -295,6 +319,16 @@ impl Handle {
             drop(state);
             tracing::warn!(key, %error, "session value read as absent");
         }
+    }
+}
+
+/// Commits of one session take turns; this is one.
+pub(crate) struct Turn<'a>(&'a Handle);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.state().committing = false;
+        self.0.core.freed.notify_one();
     }
 }
 

@@ -13,7 +13,7 @@ use crate::id::{SessionId, StorageKey};
 use crate::record::MAX_RECORD_BYTES;
 use crate::schema::{Privilege, SessionSchema};
 use crate::session::Session;
-use crate::state::{CookieUpdate, Headers};
+use crate::state::{CookieUpdate, Headers, State};
 use crate::storage::{BoxStorage, SessionStorage};
 
 mod ending;
@@ -57,32 +57,23 @@ const TURNS: usize = 64;
 /// ```
 #[derive(Clone)]
 pub struct Sessions {
-    shared: Arc<Shared>,
-}
-
-/// What every session of one [`Sessions`] leads back to.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) context: Context,
-    storage: BoxStorage,
-    refuses_privileged: bool,
+    context: Context,
 }
 
 impl Sessions {
     /// Sessions under that cookie, in that storage.
     pub fn new(cookie: SessionCookie, storage: impl SessionStorage) -> Self {
+        let shared = Shared {
+            cookie,
+            expiry: Expiry::default(),
+            clock: Arc::new(SystemClock),
+            max_record_bytes: 1 << 20,
+            turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
+            refuses_privileged: storage.refuses_privileged(),
+            storage: storage.boxed(),
+        };
         Self {
-            shared: Arc::new(Shared {
-                context: Context {
-                    cookie,
-                    expiry: Expiry::default(),
-                    clock: Arc::new(SystemClock),
-                    max_record_bytes: 1 << 20,
-                    turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
-                },
-                refuses_privileged: storage.refuses_privileged(),
-                storage: storage.boxed(),
-            }),
+            context: Context(Arc::new(shared)),
         }
     }
 
@@ -96,7 +87,7 @@ impl Sessions {
             !expiry.idle.is_zero() && !expiry.absolute.is_zero(),
             "a session's idle and absolute timeouts are longer than zero"
         );
-        self.context_mut().expiry = expiry;
+        self.shared_mut().expiry = expiry;
         self
     }
 
@@ -104,13 +95,13 @@ impl Sessions {
     ///
     /// The cookie storage takes what fits into the cookie, whatever is set here.
     pub fn max_record_bytes(mut self, bytes: usize) -> Self {
-        self.context_mut().max_record_bytes = bytes.min(MAX_RECORD_BYTES);
+        self.shared_mut().max_record_bytes = bytes.min(MAX_RECORD_BYTES);
         self
     }
 
     /// Sets the clock by which sessions expire.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.context_mut().clock = Arc::new(clock);
+        self.shared_mut().clock = Arc::new(clock);
         self
     }
 
@@ -131,13 +122,13 @@ impl Sessions {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        let shared = Arc::clone(&self.shared);
+        let context = self.context.clone();
         let mut values = Vec::new();
         for field in cookie_fields {
-            let found = shared.context.cookie.values(field.as_ref());
+            let found = context.cookie().values(field.as_ref());
             values.extend(found.map(str::to_owned).take(MAX_CANDIDATES - values.len()));
         }
-        async move { shared.open(|| values.iter().map(String::as_str)).await }
+        async move { context.open(|| values.iter().map(String::as_str)).await }
     }
 
     /// As [`open`](Self::open), for fields that outlive the call: nothing is copied.
@@ -148,9 +139,9 @@ impl Sessions {
     where
         I: Iterator<Item = &'a [u8]>,
     {
-        let cookie = &self.shared.context.cookie;
+        let cookie = self.context.cookie();
         let values = || cookie_fields().flat_map(|field| cookie.values(field));
-        self.shared.open(values).await
+        self.context.open(values).await
     }
 
     /// Writes what has changed, and gives the Set-Cookie field that the response is to carry, if any.
@@ -163,9 +154,9 @@ impl Sessions {
         &self,
         session: &Session<S>,
     ) -> Result<Option<HeaderValue>, Error> {
-        session.handle().settle(&self.shared);
-        self.shared.save(&session.untyped()).await?;
-        self.shared.take_set_cookie(session.handle())
+        session.handle().settle(&self.context);
+        self.context.save(&session.untyped()).await?;
+        self.context.take_set_cookie(session.handle())
     }
 
     /// Ends the session in the storage, and gives the Set-Cookie field that makes the browser forget it.
@@ -183,31 +174,88 @@ impl Sessions {
 
     /// Whether the storage does not take a schema.
     pub(crate) fn refuses<S: SessionSchema>(&self) -> bool {
-        <S::__Privilege as Privilege>::IS_THERE && self.shared.refuses_privileged
+        <S::__Privilege as Privilege>::IS_THERE && self.context.0.refuses_privileged
     }
 
     /// The name of the session's cookie.
     pub(crate) fn cookie_name(&self) -> &str {
-        self.shared.context.cookie.name()
+        self.context.cookie().name()
     }
 
-    fn context_mut(&mut self) -> &mut Context {
-        &mut Arc::make_mut(&mut self.shared).context
+    fn shared_mut(&mut self) -> &mut Shared {
+        Arc::make_mut(&mut self.context.0)
     }
 }
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions")
-            .field("context", &self.shared.context)
+            .field("context", &self.context)
             .finish_non_exhaustive()
     }
 }
 
-impl Shared {
+/// What a storage is told of the sessions it serves: their cookie, limits and time.
+///
+/// Made by [`Sessions`]; a [`SessionStorage`] gets it with every call. Cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Shared>);
+
+/// What every session of one [`Sessions`] leads back to.
+#[derive(Clone)]
+struct Shared {
+    cookie: SessionCookie,
+    expiry: Expiry,
+    clock: Arc<dyn Clock>,
+    max_record_bytes: usize,
+    turns: Arc<[tokio::sync::Mutex<()>]>,
+    storage: BoxStorage,
+    refuses_privileged: bool,
+}
+
+impl Context {
+    /// The cookie that carries the session.
+    pub fn cookie(&self) -> &SessionCookie {
+        &self.0.cookie
+    }
+
+    /// How long sessions live.
+    pub fn expiry(&self) -> Expiry {
+        self.0.expiry
+    }
+
+    /// The time now.
+    pub fn now(&self) -> SystemTime {
+        self.0.clock.now()
+    }
+
+    /// The largest record that may be stored, in bytes.
+    pub fn max_record_bytes(&self) -> usize {
+        self.0.max_record_bytes
+    }
+
+    pub(crate) fn now_unix(&self) -> u64 {
+        to_unix(self.0.clock.now())
+    }
+
+    /// Waits for the turn of a commit that met another's change: within a process they no longer meet after that.
+    ///
+    /// On Workers nobody waits: a request that waits for another has no I/O of its own under way, which the platform takes for
+    /// a hang and ends (<https://developers.cloudflare.com/workers/observability/errors/>, "will never generate a response").
+    pub(crate) async fn turn(&self, key: &StorageKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if cfg!(all(target_family = "wasm", target_os = "unknown")) {
+            return None;
+        }
+        let [first, ..] = key.as_bytes();
+        let turn = self.0.turns.get(usize::from(*first) % TURNS)?;
+        Some(turn.lock().await)
+    }
+}
+
+impl Context {
     /// The candidates are looked for anew after the first, and that is boxed: nearly all requests have no other, and wait with
     /// less in hand.
-    async fn open<'a, I>(self: &Arc<Self>, values: impl Fn() -> I) -> Result<Session, Error>
+    async fn open<'a, I>(&self, values: impl Fn() -> I) -> Result<Session, Error>
     where
         I: Iterator<Item = &'a str>,
     {
@@ -228,32 +276,33 @@ impl Shared {
         Box::pin(others).await
     }
 
-    async fn read(self: &Arc<Self>, value: &str) -> Result<Option<Session>, Error> {
-        let session = self.storage.read_boxed(value, &self.context).await?;
+    async fn read(&self, value: &str) -> Result<Option<Session>, Error> {
+        let session = self.0.storage.read_boxed(value, self).await?;
         if let Some(session) = &session {
-            session.handle().settle(self);
-            session.handle().state().presented = true;
+            // One that a storage has made by itself, of another's data for example.
+            if session.handle().settle(self) {
+                session.handle().state().presented = true;
+            }
         }
         Ok(session)
     }
 
     /// A new session. `presented`: the request had a cookie of that name, though it opened nothing.
-    fn begin(self: &Arc<Self>, presented: bool) -> Result<Session, Error> {
-        let handle = Handle::fresh(Ok(SessionId::generate()?), self.context.now_unix());
-        handle.state().presented = presented;
-        handle.settle(self);
-        Ok(Session::from_handle(handle))
+    fn begin(&self, presented: bool) -> Result<Session, Error> {
+        let mut state = State::new(SessionId::generate()?, self.now_unix(), None);
+        state.presented = presented;
+        Ok(Session::from_handle(Handle::of(state, Some(self))))
     }
 
     /// Lets the storage write the session, and notes what the browser is to be told.
     pub(crate) async fn save(&self, session: &Session) -> Result<(), Error> {
         let _turn = session.handle().turn().await;
-        self.save_in(&self.storage, session).await
+        self.save_in(&self.0.storage, session).await
     }
 
     /// [`save`](Self::save), for who has the session's turn.
     async fn save_in(&self, storage: &impl SessionStorage, session: &Session) -> Result<(), Error> {
-        let update = storage.save(session, &self.context).await?;
+        let update = storage.save(session, self).await?;
         let mut state = session.handle().state();
         if state.headers == Headers::Sent {
             // The cookie of a session that was destroyed opens nothing, and may stay.
@@ -274,70 +323,19 @@ impl Shared {
         match due {
             CookieUpdate::Keep => Ok(None),
             CookieUpdate::Set { value, max_age } => {
-                self.context.cookie.set(&value, max_age).map(Some)
+                self.0.cookie.set(&value, max_age).map(Some)
             }
-            CookieUpdate::Remove => Ok(Some(self.context.cookie.removal())),
+            CookieUpdate::Remove => Ok(Some(self.0.cookie.removal())),
         }
-    }
-}
-
-/// What a storage is told of the sessions it serves: their cookie, limits and time.
-///
-/// Made by [`Sessions`]; a [`SessionStorage`] gets it with every call.
-#[derive(Clone)]
-pub struct Context {
-    cookie: SessionCookie,
-    expiry: Expiry,
-    clock: Arc<dyn Clock>,
-    max_record_bytes: usize,
-    turns: Arc<[tokio::sync::Mutex<()>]>,
-}
-
-impl Context {
-    /// The cookie that carries the session.
-    pub fn cookie(&self) -> &SessionCookie {
-        &self.cookie
-    }
-
-    /// How long sessions live.
-    pub fn expiry(&self) -> Expiry {
-        self.expiry
-    }
-
-    /// The time now.
-    pub fn now(&self) -> SystemTime {
-        self.clock.now()
-    }
-
-    /// The largest record that may be stored, in bytes.
-    pub fn max_record_bytes(&self) -> usize {
-        self.max_record_bytes
-    }
-
-    pub(crate) fn now_unix(&self) -> u64 {
-        to_unix(self.clock.now())
-    }
-
-    /// Waits for the turn of a commit that met another's change: within a process they no longer meet after that.
-    ///
-    /// On Workers nobody waits: a request that waits for another has no I/O of its own under way, which the platform takes for
-    /// a hang and ends (<https://developers.cloudflare.com/workers/observability/errors/>, "will never generate a response").
-    pub(crate) async fn turn(&self, key: &StorageKey) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        if cfg!(all(target_family = "wasm", target_os = "unknown")) {
-            return None;
-        }
-        let [first, ..] = key.as_bytes();
-        let turn = self.turns.get(usize::from(*first) % TURNS)?;
-        Some(turn.lock().await)
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("cookie", &self.cookie)
-            .field("expiry", &self.expiry)
-            .field("max_record_bytes", &self.max_record_bytes)
+            .field("cookie", &self.0.cookie)
+            .field("expiry", &self.0.expiry)
+            .field("max_record_bytes", &self.0.max_record_bytes)
             .finish_non_exhaustive()
     }
 }

@@ -89,7 +89,7 @@ impl<S: SessionSchema> Session<S> {
         let now = handle.now();
         let expiry = handle
             .home()
-            .map_or_else(Expiry::default, |home| home.context.expiry());
+            .map_or_else(Expiry::default, |home| home.expiry());
         let state = handle.state();
         from_unix(match &state.stored {
             Some(stored) => stored.expires_at,

@@ -37,6 +37,8 @@ pub(crate) struct State {
     /// What commits have left for the response to tell the browser.
     pub(crate) cookie_due: CookieUpdate,
     pub(crate) headers: Headers,
+    /// A commit has its turn.
+    pub(crate) committing: bool,
     /// Keys whose stored value did not fit, each reported once.
     pub(crate) misfits: Vec<String>,
 }
@@ -165,6 +167,7 @@ impl State {
             fault: None,
             cookie_due: CookieUpdate::Keep,
             headers: Headers::Due,
+            committing: false,
             misfits: Vec::new(),
         }
     }

@@ -40,15 +40,15 @@ impl Sessions {
         session: &Session<S>,
     ) -> Result<Option<HeaderValue>, Error> {
         let handle = session.handle();
-        handle.settle(&self.shared);
+        handle.settle(&self.context);
         let _turn = handle.turn().await;
         handle.state().abandon();
         if session.is_dirty() {
-            self.shared
-                .save_in(&self.shared.storage, &session.untyped())
+            self.context
+                .save_in(&self.context.0.storage, &session.untyped())
                 .await?;
         }
-        self.shared.take_set_cookie(handle)
+        self.context.take_set_cookie(handle)
     }
 
     /// Says that the response has left, without what a later commit would have it carry.
@@ -66,12 +66,9 @@ impl Sessions {
     /// Else `false`, and the request is still to be [finished](Self::finish).
     pub(crate) fn end_settled(&self, session: &Session) -> bool {
         let handle = session.handle();
-        // A commit that is under way in a task of the handler's has yet to leave its cookie.
-        let Some(_turn) = handle.turn_now() else {
-            return false;
-        };
         let mut state = handle.state();
-        let is_settled = state.is_settled(self.shared.context.expiry());
+        // A commit that is under way in a task of the handler's has yet to leave its cookie.
+        let is_settled = !state.committing && state.is_settled(self.context.expiry());
         if is_settled {
             state.headers = Headers::Sent;
         }
@@ -83,7 +80,8 @@ impl Sessions {
     /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
     pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
         let (sessions, session) = (self.clone(), Leaving(session.clone()));
-        self.shared
+        self.context
+            .0
             .storage
             .finish(sessions, session, handler_failed)
     }
@@ -105,9 +103,9 @@ impl Sessions {
         let mut outcome = if is_idle {
             Ok(())
         } else {
-            self.shared.save_in(storage, session).await
+            self.context.save_in(storage, session).await
         };
-        let set_cookie = self.shared.take_set_cookie(handle).unwrap_or_else(|error| {
+        let set_cookie = self.context.take_set_cookie(handle).unwrap_or_else(|error| {
             outcome = Err(error);
             None
         });

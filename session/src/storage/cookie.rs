@@ -67,7 +67,7 @@ impl SessionStorage for CookieStorage {
             return Ok(None);
         }
         let resend = opened == Opened::ByOlderKey;
-        let handle = Handle::stored(id, stored, resend, now);
+        let handle = Handle::stored(id, stored, resend, now, context);
         Ok(Some(Session::from_handle(handle)))
     }
 

@@ -50,7 +50,7 @@ pub(super) async fn read<B: Backend>(
         };
         match stored.record.ended() {
             None => {
-                let handle = Handle::stored(id, stored, resend, now);
+                let handle = Handle::stored(id, stored, resend, now, context);
                 return Ok(Some(Session::from_handle(handle)));
             }
             Some(Ended::Rotated(Rotated {
