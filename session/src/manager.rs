@@ -14,11 +14,11 @@ use crate::record::MAX_RECORD_BYTES;
 use crate::schema::{Privilege, SessionSchema};
 use crate::session::Session;
 use crate::state::{CookieUpdate, Headers, State};
-use crate::storage::{BoxStorage, SessionStorage};
+use crate::storage::{BoxStorage, Call, SessionStorage};
 
 mod ending;
 
-pub(crate) use self::ending::{Finish, Leaving};
+pub(crate) use self::ending::{Finish, Finished, Leaving};
 
 /// Commits that met another's change wait for their turn at one of so many locks.
 const TURNS: usize = 64;
@@ -277,7 +277,10 @@ impl Context {
     }
 
     async fn read(&self, value: &str) -> Result<Option<Session>, Error> {
-        let session = self.0.storage.read_boxed(value, self).await?;
+        let session = match self.0.storage.call_read(value, self) {
+            Call::Done(Some(session)) => session?,
+            call => call.await?,
+        };
         if let Some(session) = &session {
             // One that a storage has made by itself, of another's data for example.
             if session.handle().settle(self) {

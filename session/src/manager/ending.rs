@@ -1,7 +1,6 @@
 //! How a request ends, and what is left to a session after its response.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::ops::Deref;
 
 use http::HeaderValue;
 
@@ -10,15 +9,29 @@ use crate::manager::Sessions;
 use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::state::Headers;
-use crate::storage::SessionStorage;
+use crate::storage::{Call, SessionStorage};
 
 /// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
 pub(crate) type Finished = (Result<(), Error>, Option<HeaderValue>);
 
-pub(crate) type Finish = Pin<Box<dyn Future<Output = Finished> + Send>>;
+pub(crate) type Finish = Call<'static, Finished>;
 
 /// A session whose response is about to leave. However that ends, the browser can be told nothing more afterwards.
 pub(crate) struct Leaving(Session);
+
+impl Leaving {
+    pub(crate) fn new(session: &Session) -> Self {
+        Self(session.clone())
+    }
+}
+
+impl Deref for Leaving {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
+}
 
 impl Drop for Leaving {
     fn drop(&mut self) {
@@ -79,18 +92,15 @@ impl Sessions {
     ///
     /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
     pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
-        let (sessions, session) = (self.clone(), Leaving(session.clone()));
-        self.context
-            .0
-            .storage
-            .finish(sessions, session, handler_failed)
+        let storage = &self.context.0.storage;
+        storage.call_finish(self, session, handler_failed)
     }
 
-    /// [`finish`](Self::finish), over the storage itself: the future is boxed as a whole, not once more inside.
+    /// [`finish`](Self::finish), over the storage itself. Dropped while it waits, it may be begun again.
     pub(crate) async fn finish_in(
         &self,
         storage: &impl SessionStorage,
-        Leaving(session): &Leaving,
+        session: &Session,
         handler_failed: bool,
     ) -> Finished {
         let handle = session.handle();

@@ -158,6 +158,9 @@ pub trait Backend: Send + Sync + 'static {
     {
         BoxBackend(Arc::new(self))
     }
+
+    #[doc(hidden)]
+    const __NEVER_WAITS: bool = false;
 }
 
 /// What [`Backend::load`] finds.

@@ -57,6 +57,8 @@ impl CookieStorage {
 }
 
 impl SessionStorage for CookieStorage {
+    const __NEVER_WAITS: bool = true;
+
     async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
         let Some((id, stored, opened)) = open(context.cookie(), value) else {
             return Ok(None);

@@ -99,6 +99,8 @@ impl fmt::Debug for MemoryStorage {
 }
 
 impl Backend for MemoryStorage {
+    const __NEVER_WAITS: bool = true;
+
     async fn load(&self, key: &StorageKey) -> Result<Option<Loaded>, StorageError> {
         let now = self.now();
         let shard = self.shard(key);

@@ -113,6 +113,7 @@ pub use self::name::InvalidName;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStorage;
 pub use self::session_storage::{BoxStorage, SessionStorage};
+pub(crate) use self::session_storage::Call;
 #[cfg(feature = "mysql")]
 pub use self::sql::MySqlStorage;
 #[cfg(feature = "postgres")]

@@ -1,10 +1,11 @@
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{self, Poll};
 
 use crate::error::Error;
-use crate::manager::{Context, Finish, Leaving, Sessions};
+use crate::manager::{Context, Finished, Leaving, Sessions};
 use crate::session::Session;
 use crate::state::CookieUpdate;
 use crate::storage::backend::Backend;
@@ -110,6 +111,11 @@ pub trait SessionStorage: Send + Sync + 'static {
         false
     }
 
+    /// Whether its futures are hardly ever pending, so that it pays to poll them before they are boxed. One that is pending after
+    /// all is dropped, and the call made again.
+    #[doc(hidden)]
+    const __NEVER_WAITS: bool = false;
+
     /// The same storage without its type, so that it can be chosen at run time.
     fn boxed(self) -> BoxStorage
     where
@@ -120,6 +126,8 @@ pub trait SessionStorage: Send + Sync + 'static {
 }
 
 impl<B: Backend> SessionStorage for B {
+    const __NEVER_WAITS: bool = B::__NEVER_WAITS;
+
     async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
         protocol::read(self, value, context).await
     }
@@ -152,22 +160,31 @@ impl SessionStorage for BoxStorage {
 }
 
 impl BoxStorage {
-    /// [`read`](SessionStorage::read), boxed as it is.
-    pub(crate) fn read_boxed<'a>(
+    /// [`read`](SessionStorage::read), boxed as it is, or not at all.
+    pub(crate) fn call_read<'a>(
         &'a self,
         value: &'a str,
         context: &'a Context,
-    ) -> BoxFuture<'a, Result<Option<Session>, Error>> {
+    ) -> Call<'a, Result<Option<Session>, Error>> {
         self.0.read(value, context)
     }
 
-    pub(crate) fn finish(
+    /// [`Sessions::finish_in`] over the storage itself: boxed as a whole, not once more inside, or not at all.
+    pub(crate) fn call_finish(
         &self,
-        sessions: Sessions,
-        session: Leaving,
+        sessions: &Sessions,
+        session: &Session,
         handler_failed: bool,
-    ) -> Finish {
-        Arc::clone(&self.0).finish(sessions, session, handler_failed)
+    ) -> Call<'static, Finished> {
+        let done = self.0.finish_now(sessions, session, handler_failed);
+        done.map_or_else(
+            || {
+                let (sessions, leaving) = (sessions.clone(), Leaving::new(session));
+                let finish = Arc::clone(&self.0).finish(sessions, leaving, handler_failed);
+                Call::Waits(finish)
+            },
+            |done| Call::Done(Some(done)),
+        )
     }
 }
 
@@ -179,13 +196,41 @@ impl fmt::Debug for BoxStorage {
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A call that is done already, or is to be waited for.
+pub(crate) enum Call<'a, T> {
+    /// `None` once it was given out.
+    Done(Option<T>),
+    Waits(BoxFuture<'a, T>),
+}
+
+impl<T: Unpin> Future for Call<'_, T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<T> {
+        match self.get_mut() {
+            // Invariant: a future is not polled again once it was ready.
+            Self::Done(done) => done.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Waits(future) => future.as_mut().poll(context),
+        }
+    }
+}
+
+/// What a future gives at once. One that is pending is dropped.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = task::Context::from_waker(task::Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    }
+}
+
 /// The same two verbs in a form that a `dyn` can have.
 trait DynStorage: Send + Sync {
     fn read<'a>(
         &'a self,
         value: &'a str,
         context: &'a Context,
-    ) -> BoxFuture<'a, Result<Option<Session>, Error>>;
+    ) -> Call<'a, Result<Option<Session>, Error>>;
 
     fn save<'a>(
         &'a self,
@@ -195,7 +240,14 @@ trait DynStorage: Send + Sync {
 
     fn refuses_privileged(&self) -> bool;
 
-    fn finish(self: Arc<Self>, sessions: Sessions, session: Leaving, failed: bool) -> Finish;
+    fn finish_now(&self, sessions: &Sessions, session: &Session, failed: bool) -> Option<Finished>;
+
+    fn finish(
+        self: Arc<Self>,
+        sessions: Sessions,
+        session: Leaving,
+        failed: bool,
+    ) -> BoxFuture<'static, Finished>;
 }
 
 impl<T: SessionStorage> DynStorage for T {
@@ -203,8 +255,13 @@ impl<T: SessionStorage> DynStorage for T {
         &'a self,
         value: &'a str,
         context: &'a Context,
-    ) -> BoxFuture<'a, Result<Option<Session>, Error>> {
-        Box::pin(SessionStorage::read(self, value, context))
+    ) -> Call<'a, Result<Option<Session>, Error>> {
+        let read = || SessionStorage::read(self, value, context);
+        let done = T::__NEVER_WAITS.then(|| at_once(read())).flatten();
+        done.map_or_else(
+            || Call::Waits(Box::pin(read())),
+            |done| Call::Done(Some(done)),
+        )
     }
 
     fn save<'a>(
@@ -219,7 +276,17 @@ impl<T: SessionStorage> DynStorage for T {
         SessionStorage::refuses_privileged(self)
     }
 
-    fn finish(self: Arc<Self>, sessions: Sessions, session: Leaving, failed: bool) -> Finish {
-        Box::pin(async move { sessions.finish_in(&*self, &session, failed).await })
+    fn finish_now(&self, sessions: &Sessions, session: &Session, failed: bool) -> Option<Finished> {
+        let finish = || at_once(sessions.finish_in(self, session, failed));
+        T::__NEVER_WAITS.then(finish).flatten()
+    }
+
+    fn finish(
+        self: Arc<Self>,
+        sessions: Sessions,
+        leaving: Leaving,
+        failed: bool,
+    ) -> BoxFuture<'static, Finished> {
+        Box::pin(async move { sessions.finish_in(&*self, &leaving, failed).await })
     }
 }

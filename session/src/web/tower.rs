@@ -193,7 +193,7 @@ where
                     }
                 }
                 StateProjection::Finishing { finish, outcome } => {
-                    let (committed, set_cookie) = ready!(finish.as_mut().poll(context));
+                    let (committed, set_cookie) = ready!(Pin::new(finish).poll(context));
                     // Invariant: a future is not polled again once it was ready.
                     let Some(outcome) = outcome.take() else {
                         return Poll::Pending;
