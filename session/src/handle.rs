@@ -179,7 +179,7 @@ impl Handle {
     // Lasting values.
 
     /// The lasting value under the target's key, or under the first former one that has any.
-    pub(crate) fn lasting(&self, target: &Target) -> Option<View> {
+    fn lasting(&self, target: &Target) -> Option<View> {
         target.keys().find_map(|key| self.lasting_at(key))
     }
 
@@ -286,10 +286,6 @@ impl Handle {
         if state.changes.touches(key) || record.is_some_and(|record| record.flash(key).is_some()) {
             state.change(|changes| changes.unset_flash(key.to_owned().into()));
         }
-    }
-
-    pub(crate) fn peek_flash(&self, target: &Target) -> Option<View> {
-        target.keys().find_map(|key| self.flash_at(key))
     }
 
     pub(crate) fn flash_at(&self, key: &str) -> Option<View> {

@@ -12,7 +12,7 @@ mod patch;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};
-use self::layout::{HAS_AGING, HEADER_WORDS, Place, halves, pack, place, sort};
+use self::layout::{HAS_AGING, HEADER_WORDS, Place, halves, key, pack, place, sort};
 pub(crate) use self::order::order;
 pub(crate) use self::patch::Patch;
 
@@ -210,12 +210,11 @@ impl Record {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let Some(place) = self.place(middle) else {
+            let Some((found, found_kind)) = self.key(middle) else {
                 return Err(low);
             };
             // The order of UTF-8 is that of its bytes: what is only passed by need not be looked at as text.
-            let found = self.packed.get(place.key.clone()).unwrap_or_default();
-            match found.cmp(key.as_bytes()).then(place.kind.cmp(&kind)) {
+            match found.cmp(key.as_bytes()).then(found_kind.cmp(&kind)) {
                 std::cmp::Ordering::Equal => return Ok(middle),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -242,6 +241,12 @@ impl Record {
                 secret: place.secret,
             },
         })
+    }
+
+    /// The key and the kind of an entry.
+    fn key(&self, index: usize) -> Option<(&[u8], Kind)> {
+        let (key, kind) = key(self.word(HEADER_WORDS + index)?);
+        Some((self.packed.get(key)?, kind))
     }
 
     /// Where an entry stands, as the index says.

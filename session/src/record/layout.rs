@@ -32,20 +32,29 @@ pub(super) fn halves(word: [u8; 8]) -> (u32, u32) {
     }
 }
 
+/// Where the key of an entry stands that has this word in the index, and the entry's kind.
+pub(super) fn key((start, mark): (u32, u32)) -> (Range<usize>, Kind) {
+    let start = start as usize;
+    let end = start + (mark & (HAS_LIMIT - 1)) as usize;
+    let kind = match mark >> 30 {
+        0 => Kind::Lasting,
+        1 => Kind::Flash,
+        2 => Kind::FlashNext,
+        _ => Kind::Ended,
+    };
+    (start..end, kind)
+}
+
 /// Where an entry stands that has this word in the index and ends there.
-pub(super) fn place((key_start, mark): (u32, u32), end: usize) -> Place {
-    let key_start = key_start as usize;
-    let key_end = key_start + (mark & (HAS_LIMIT - 1)) as usize;
+pub(super) fn place(word: (u32, u32), end: usize) -> Place {
+    let (key, kind) = key(word);
+    let (_, mark) = word;
     let limit = if mark & HAS_LIMIT == 0 { 0 } else { 8 };
+    let value = key.end + limit..end;
     Place {
-        key: key_start..key_end,
-        value: key_end + limit..end,
-        kind: match mark >> 30 {
-            0 => Kind::Lasting,
-            1 => Kind::Flash,
-            2 => Kind::FlashNext,
-            _ => Kind::Ended,
-        },
+        key,
+        value,
+        kind,
         secret: mark & IS_SECRET != 0,
     }
 }

@@ -10,9 +10,11 @@
     reason = "public for the derive alone, which finds it under `__private`"
 )]
 
+use std::borrow::Cow;
+
 use crate::changes::FlashLifetime;
 use crate::error::Error;
-use crate::handle::Target;
+use crate::handle::{Target, View};
 use crate::schema::SessionValue;
 use crate::value::{Json, Step, decode_by, encode_by};
 
@@ -73,6 +75,20 @@ impl Place {
 
     fn target(&self, handle: &Handle) -> Target {
         Target::field(self, handle)
+    }
+
+    /// The keys that the value may be found under, former ones first.
+    fn keys(&self, handle: &Handle) -> impl Iterator<Item = Cow<'static, str>> {
+        let keys = self.aliases.iter().chain([&self.key]);
+        keys.map(|key| handle.key(key))
+    }
+
+    fn lasting(&self, handle: &Handle) -> Option<View> {
+        self.keys(handle).find_map(|key| handle.lasting_at(&key))
+    }
+
+    fn flash(&self, handle: &Handle) -> Option<View> {
+        self.keys(handle).find_map(|key| handle.flash_at(&key))
     }
 }
 
@@ -138,7 +154,7 @@ pub const fn optional_with<T>(place: Place, codec: Codec<T>) -> Optional<T> {
 
 impl<T: 'static> Optional<T> {
     pub fn get(&self, handle: &Handle) -> Option<T> {
-        let json = handle.lasting(&self.place.target(handle))?;
+        let json = self.place.lasting(handle)?;
         self.codec.decode_or_report(handle, self.place.key, &json)
     }
 
@@ -162,11 +178,11 @@ impl<T: 'static> Optional<T> {
     }
 
     pub fn has(&self, handle: &Handle) -> bool {
-        handle.lasting(&self.place.target(handle)).is_some()
+        self.place.lasting(handle).is_some()
     }
 
     pub fn check(&self, handle: &Handle) -> Result<(), Error> {
-        let Some(json) = handle.lasting(&self.place.target(handle)) else {
+        let Some(json) = self.place.lasting(handle) else {
             return Ok(());
         };
         let key = handle.key(self.place.key);
@@ -246,12 +262,12 @@ impl<T> Flash<T> {
     }
 
     pub fn peek(&self, handle: &Handle) -> Option<T> {
-        let json = handle.peek_flash(&self.place.target(handle))?;
+        let json = self.place.flash(handle)?;
         self.codec.decode_or_report(handle, self.place.key, &json)
     }
 
     pub fn has(&self, handle: &Handle) -> bool {
-        handle.peek_flash(&self.place.target(handle)).is_some()
+        self.place.flash(handle).is_some()
     }
 
     pub fn keep(&self, handle: &Handle) {
@@ -259,7 +275,7 @@ impl<T> Flash<T> {
     }
 
     pub fn check(&self, handle: &Handle) -> Result<(), Error> {
-        let Some(json) = handle.peek_flash(&self.place.target(handle)) else {
+        let Some(json) = self.place.flash(handle) else {
             return Ok(());
         };
         let key = handle.key(self.place.key);
