@@ -3,9 +3,10 @@ use std::fmt;
 
 use crate::changes::Changes;
 use crate::error::Error;
-use crate::expiry::Expiry;
+use crate::expiry::{Expiry, to_unix};
 use crate::id::{SessionId, StorageKey};
 use crate::record::Record;
+use crate::storage::Loaded;
 
 /// Invariant of the lock: no code of the user's runs under it, so it is neither poisoned nor taken twice.
 pub(crate) struct State {
@@ -69,6 +70,18 @@ pub(crate) struct Stored {
     pub(crate) version: u64,
     /// In seconds since the Unix epoch.
     pub(crate) expires_at: u64,
+}
+
+impl Stored {
+    #[inline]
+    pub(crate) fn of(key: StorageKey, loaded: Loaded) -> Self {
+        Self {
+            key,
+            record: loaded.record,
+            version: loaded.version,
+            expires_at: to_unix(loaded.expires_at),
+        }
+    }
 }
 
 /// A stored session that is to go on under another id.

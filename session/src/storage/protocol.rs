@@ -45,12 +45,13 @@ pub(super) async fn read<B: Backend>(
     let mut resend = opened == crate::keys::Opened::ByOlderKey;
     for _ in 0..MAX_HOPS {
         let key = id.storage_key();
-        let Some((stored, now)) = load_at(backend, key, context).await? else {
+        let loaded = backend.load(&key).await;
+        let Some((loaded, now)) = live(loaded, context)? else {
             return Ok(None);
         };
-        match stored.record.ended() {
+        match loaded.record.ended() {
             None => {
-                let handle = Handle::stored(id, stored, resend, now, context);
+                let handle = Handle::stored(id, Stored::of(key, loaded), resend, now, context);
                 return Ok(Some(Session::from_handle(handle)));
             }
             Some(Ended::Rotated(Rotated {
@@ -192,47 +193,37 @@ async fn load<B: Backend>(
     key: StorageKey,
     context: &Context,
 ) -> Result<Option<Stored>, Error> {
-    let loaded = load_at(backend, key, context).await?;
-    Ok(loaded.map(|(stored, _)| stored))
+    let loaded = backend.load(&key).await;
+    let live = live(loaded, context)?;
+    Ok(live.map(|(loaded, _)| Stored::of(key, loaded)))
 }
 
-/// As [`load`], with the time of that, in seconds since the Unix epoch.
-async fn load_at<B: Backend>(
-    backend: &B,
-    key: StorageKey,
+/// What was loaded, if it has not expired, and the time by which that was seen, in seconds since the Unix epoch.
+///
+/// Inlined, since it is on every request's way, and what is passed on is large to be moved about.
+#[inline]
+fn live(
+    loaded: Result<Option<Loaded>, StorageError>,
     context: &Context,
-) -> Result<Option<(Stored, u64)>, Error> {
-    let loaded = match backend.load(&key).await {
-        Ok(loaded) => loaded,
+) -> Result<Option<(Loaded, u64)>, Error> {
+    let loaded = match loaded {
+        Ok(Some(loaded)) => loaded,
+        Ok(None) => return Ok(None),
         Err(error @ StorageError::Corrupt(_)) => {
             tracing::error!(error = %Chain(&error), "stored session read as missing");
-            None
+            return Ok(None);
         }
         Err(error) => return Err(error.into()),
     };
-    let Some(Loaded {
-        record,
-        version,
-        expires_at,
-    }) = loaded
-    else {
-        return Ok(None);
-    };
-    let expires_at = to_unix(expires_at);
+    let expires_at = to_unix(loaded.expires_at);
     let now = context.now_unix();
-    let is_over = match record.ended() {
+    let is_over = match loaded.record.ended() {
         None => context
             .expiry()
-            .has_passed(record.created_at_unix(), expires_at, now),
+            .has_passed(loaded.record.created_at_unix(), expires_at, now),
         Some(_) => now >= expires_at,
     };
-    let stored = Stored {
-        key,
-        record,
-        version,
-        expires_at,
-    };
-    Ok((!is_over).then_some((stored, now)))
+    Ok((!is_over).then_some((loaded, now)))
 }
 
 /// Waits a random while before another try, longer after each, so that two processes do not keep in step.
