@@ -128,7 +128,7 @@ impl Handle {
     /// A commit's turn, unless another commit has it.
     fn turn_now(&self) -> Option<Turn<'_>> {
         let is_taken = std::mem::replace(&mut self.state().committing, true);
-        (!is_taken).then(|| Turn(self))
+        (!is_taken).then(|| Turn(Some(self)))
     }
 
     /// Drops all that is not stored, unless a commit is writing it at this moment.
@@ -319,12 +319,25 @@ impl Handle {
 }
 
 /// Commits of one session take turns; this is one.
-pub(crate) struct Turn<'a>(&'a Handle);
+pub(crate) struct Turn<'a>(Option<&'a Handle>);
+
+impl Turn<'_> {
+    /// Ends the turn of who holds the session's lock anyway.
+    pub(crate) fn end(mut self, mut state: MutexGuard<'_, State>) {
+        if let Some(handle) = self.0.take() {
+            state.committing = false;
+            drop(state);
+            handle.core.freed.notify_one();
+        }
+    }
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.state().committing = false;
-        self.0.core.freed.notify_one();
+        if let Some(handle) = self.0.take() {
+            handle.state().committing = false;
+            handle.core.freed.notify_one();
+        }
     }
 }
 

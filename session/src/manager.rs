@@ -13,7 +13,7 @@ use crate::id::{SessionId, StorageKey};
 use crate::record::MAX_RECORD_BYTES;
 use crate::schema::{Privilege, SessionSchema};
 use crate::session::Session;
-use crate::state::{CookieUpdate, Headers, State};
+use crate::state::{CookieUpdate, State};
 use crate::storage::{BoxStorage, Call, SessionStorage};
 
 mod ending;
@@ -306,28 +306,19 @@ impl Context {
     /// [`save`](Self::save), for who has the session's turn.
     async fn save_in(&self, storage: &impl SessionStorage, session: &Session) -> Result<(), Error> {
         let update = storage.save(session, self).await?;
-        let mut state = session.handle().state();
-        if state.headers == Headers::Sent {
-            // The cookie of a session that was destroyed opens nothing, and may stay.
-            state.cookie_due = CookieUpdate::Keep;
-            return match update {
-                CookieUpdate::Set { .. } => Err(Error::HeadersSent),
-                CookieUpdate::Keep | CookieUpdate::Remove => Ok(()),
-            };
-        }
-        if update != CookieUpdate::Keep {
-            state.cookie_due = update;
-        }
-        Ok(())
+        session.handle().state().take_in(update)
     }
 
     fn take_set_cookie(&self, handle: &Handle) -> Result<Option<HeaderValue>, Error> {
         let due = std::mem::take(&mut handle.state().cookie_due);
-        match due {
+        self.set_cookie(due)
+    }
+
+    /// The Set-Cookie field of an update.
+    fn set_cookie(&self, update: CookieUpdate) -> Result<Option<HeaderValue>, Error> {
+        match update {
             CookieUpdate::Keep => Ok(None),
-            CookieUpdate::Set { value, max_age } => {
-                self.0.cookie.set(&value, max_age).map(Some)
-            }
+            CookieUpdate::Set { value, max_age } => self.0.cookie.set(&value, max_age).map(Some),
             CookieUpdate::Remove => Ok(Some(self.0.cookie.removal())),
         }
     }

@@ -338,6 +338,22 @@ impl State {
         })
     }
 
+    /// Takes in what a save means for the browser's cookie.
+    pub(crate) fn take_in(&mut self, update: CookieUpdate) -> Result<(), Error> {
+        if self.headers == Headers::Sent {
+            // The cookie of a session that was destroyed opens nothing, and may stay.
+            self.cookie_due = CookieUpdate::Keep;
+            return match update {
+                CookieUpdate::Set { .. } => Err(Error::HeadersSent),
+                CookieUpdate::Keep | CookieUpdate::Remove => Ok(()),
+            };
+        }
+        if update != CookieUpdate::Keep {
+            self.cookie_due = update;
+        }
+        Ok(())
+    }
+
     /// Takes in that a snapshot was written, under `id` if that is known. What has changed since stays to be written.
     pub(crate) fn written(&mut self, snapshot: &Snapshot, stored: Stored, id: Option<SessionId>) {
         if self.life != snapshot.life {

@@ -8,7 +8,7 @@ use crate::error::{Chain, Error};
 use crate::manager::Sessions;
 use crate::schema::SessionSchema;
 use crate::session::Session;
-use crate::state::Headers;
+use crate::state::{CookieUpdate, Headers};
 use crate::storage::{Call, SessionStorage};
 
 /// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
@@ -105,25 +105,29 @@ impl Sessions {
     ) -> Finished {
         let handle = session.handle();
         // Until the cookie is taken: a commit of a task of the handler's leaves its own before, or finds the headers sent.
-        let _turn = handle.turn().await;
+        let turn = handle.turn().await;
         if handler_failed {
             handle.state().abandon();
         }
         let is_idle = handler_failed && !session.is_dirty();
-        let mut outcome = if is_idle {
-            Ok(())
+        let saved = if is_idle {
+            Ok(CookieUpdate::Keep)
         } else {
-            self.context.save_in(storage, session).await
+            storage.save(session, &self.context).await
         };
-        let set_cookie = self.context.take_set_cookie(handle).unwrap_or_else(|error| {
+        let mut state = handle.state();
+        let mut outcome = saved.and_then(|update| state.take_in(update));
+        let due = std::mem::take(&mut state.cookie_due);
+        let set_cookie = self.context.set_cookie(due).unwrap_or_else(|error| {
             outcome = Err(error);
             None
         });
-        let mut state = handle.state();
         state.headers = Headers::Sent;
-        if let Err(error) = &outcome {
+        if outcome.is_err() {
             state.give_up();
-            drop(state);
+        }
+        turn.end(state);
+        if let Err(error) = &outcome {
             tracing::error!(error = %Chain(error), "session could not be committed");
         }
         (outcome, set_cookie)

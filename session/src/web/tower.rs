@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::cookie::SessionCookie;
 use crate::expiry::Expiry;
-use crate::manager::{Finish, Sessions};
+use crate::manager::{Finish, Finished, Sessions};
 use crate::storage::SessionStorage;
 use crate::web::request::{End, Exchange, RequestSession, Settings, mark};
 
@@ -186,24 +186,23 @@ where
                         End::Settled => {
                             return outcome.end(|response| mark(response.headers_mut(), None));
                         }
-                        End::Commit(finish) => State::Finishing {
-                            finish,
-                            outcome: Some(outcome),
-                        },
+                        End::Commit(mut finish) => {
+                            // Mostly it is done by now, and nothing has to be kept.
+                            if let Poll::Ready(end) = Pin::new(&mut finish).poll(context) {
+                                return outcome.end_by(end);
+                            }
+                            let outcome = Some(outcome);
+                            State::Finishing { finish, outcome }
+                        }
                     }
                 }
                 StateProjection::Finishing { finish, outcome } => {
-                    let (committed, set_cookie) = ready!(Pin::new(finish).poll(context));
+                    let end = ready!(Pin::new(finish).poll(context));
                     // Invariant: a future is not polled again once it was ready.
                     let Some(outcome) = outcome.take() else {
                         return Poll::Pending;
                     };
-                    return outcome.end(|response| {
-                        if committed.is_err() {
-                            *response = empty(StatusCode::SERVICE_UNAVAILABLE);
-                        }
-                        mark(response.headers_mut(), set_cookie);
-                    });
+                    return outcome.end_by(end);
                 }
                 StateProjection::Refused => {
                     return Poll::Ready(Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)));
@@ -220,6 +219,18 @@ impl<B, E> Outcome<B, E> {
             Self::Returned(Ok(response)) => Some(response.status().as_u16()),
             Self::Returned(Err(_)) | Self::Panicked(_) => None,
         }
+    }
+
+    fn end_by(self, (committed, set_cookie): Finished) -> Poll<Result<Response<B>, E>>
+    where
+        B: Default,
+    {
+        self.end(|response| {
+            if committed.is_err() {
+                *response = empty(StatusCode::SERVICE_UNAVAILABLE);
+            }
+            mark(response.headers_mut(), set_cookie);
+        })
     }
 
     fn end(self, change: impl FnOnce(&mut Response<B>)) -> Poll<Result<Response<B>, E>> {
