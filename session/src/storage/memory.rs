@@ -120,10 +120,8 @@ impl Backend for MemoryStorage {
         let now = self.now();
         let mut shard = self.shard(key);
         shard.evict_expired(now, LOOKED_AT_PER_WRITE);
-        if shard.live(key, now).is_some() {
-            return Ok(Created::Taken);
-        }
-        while shard.len() >= self.capacity_per_shard {
+        // Nobody has to make room for a key that is taken.
+        while shard.len() >= self.capacity_per_shard && shard.live(key, now).is_none() {
             shard.evict_first();
         }
         let entry = Entry {

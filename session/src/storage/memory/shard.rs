@@ -1,5 +1,5 @@
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, hash_map};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::id::StorageKey;
@@ -74,20 +74,23 @@ impl Shard {
     /// Adds a session, unless its key is taken.
     pub(super) fn add(&mut self, entry: Entry, now: u64) -> bool {
         let tag = tag(&entry.key);
-        if let Some(&place) = self.places.get(&tag) {
-            let there = self.entries.get(place as usize);
-            if there.is_some_and(|there| now < there.expires_at) {
-                return false;
+        let pair = Reverse((entry.expires_at, tag));
+        match self.places.entry(tag) {
+            hash_map::Entry::Vacant(vacant) => {
+                let Ok(place) = u32::try_from(self.entries.len()) else {
+                    return false;
+                };
+                vacant.insert(place);
+                self.entries.push(entry);
             }
-            self.remove_tag(tag);
-            self.tidy();
+            hash_map::Entry::Occupied(occupied) => {
+                match self.entries.get_mut(*occupied.get() as usize) {
+                    Some(there) if now >= there.expires_at => *there = entry,
+                    _ => return false,
+                }
+            }
         }
-        let Ok(place) = u32::try_from(self.entries.len()) else {
-            return false;
-        };
-        self.queue.push(Reverse((entry.expires_at, tag)));
-        self.places.insert(tag, place);
-        self.entries.push(entry);
+        self.queue.push(pair);
         true
     }
 
