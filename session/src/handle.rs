@@ -13,7 +13,7 @@ use crate::id::SessionId;
 use crate::manager::Context;
 use crate::record::{Record, Terms};
 use crate::schema::Place;
-use crate::state::{State, Stored};
+use crate::state::{CommitTurn, State, Stored};
 use crate::value::{Json, Step};
 
 /// How often an update is run again because another thread of the same request got in between.
@@ -127,14 +127,14 @@ impl Handle {
 
     /// A commit's turn, unless another commit has it.
     fn turn_now(&self) -> Option<Turn<'_>> {
-        let is_taken = std::mem::replace(&mut self.state().committing, true);
-        (!is_taken).then(|| Turn(Some(self)))
+        let before = std::mem::replace(&mut self.state().turn, CommitTurn::Taken);
+        (before == CommitTurn::Free).then(|| Turn(Some(self)))
     }
 
     /// Drops all that is not stored, unless a commit is writing it at this moment.
     pub(crate) fn abandon(&self) {
         let mut state = self.state();
-        if !state.committing {
+        if state.turn == CommitTurn::Free {
             state.abandon();
         }
     }
@@ -163,10 +163,8 @@ impl Handle {
 
     /// The time now, in seconds since the Unix epoch, by the clock of what opened the session.
     pub(crate) fn now(&self) -> u64 {
-        self.home().map_or_else(
-            || to_unix(SystemClock.now()),
-            Context::now_unix,
-        )
+        self.home()
+            .map_or_else(|| to_unix(SystemClock.now()), Context::now_unix)
     }
 
     /// The keys that the session has, sorted.
@@ -325,7 +323,7 @@ impl Turn<'_> {
     /// Ends the turn of who holds the session's lock anyway.
     pub(crate) fn end(mut self, mut state: MutexGuard<'_, State>) {
         if let Some(handle) = self.0.take() {
-            state.committing = false;
+            state.turn = CommitTurn::Free;
             drop(state);
             handle.core.freed.notify_one();
         }
@@ -335,7 +333,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if let Some(handle) = self.0.take() {
-            handle.state().committing = false;
+            handle.state().turn = CommitTurn::Free;
             handle.core.freed.notify_one();
         }
     }

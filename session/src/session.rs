@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::expiry::{Clock as _, Expiry, SystemClock, from_unix, to_unix, whole_seconds};
 use crate::handle::{Handle, Target, View};
 use crate::id::SessionId;
+use crate::manager::Context;
 use crate::schema::{SessionSchema, Untyped};
 use crate::state::Fate;
 use crate::value::{Step, decode, encode};
@@ -87,9 +88,7 @@ impl<S: SessionSchema> Session<S> {
     pub fn expires_at(&self) -> SystemTime {
         let handle = self.handle();
         let now = handle.now();
-        let expiry = handle
-            .home()
-            .map_or_else(Expiry::default, |home| home.expiry());
+        let expiry = handle.home().map_or_else(Expiry::default, Context::expiry);
         let state = handle.state();
         from_unix(match &state.stored {
             Some(stored) => stored.expires_at,

@@ -38,8 +38,7 @@ pub(crate) struct State {
     /// What commits have left for the response to tell the browser.
     pub(crate) cookie_due: CookieUpdate,
     pub(crate) headers: Headers,
-    /// A commit has its turn.
-    pub(crate) committing: bool,
+    pub(crate) turn: CommitTurn,
     /// Keys whose stored value did not fit, each reported once.
     pub(crate) misfits: Vec<String>,
 }
@@ -60,6 +59,14 @@ pub(crate) enum Headers {
     Due,
     /// The response has left, or will never leave.
     Sent,
+}
+
+/// Commits of one session take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommitTurn {
+    Free,
+    /// A commit has it.
+    Taken,
 }
 
 /// A session as its storage holds it.
@@ -180,7 +187,7 @@ impl State {
             fault: None,
             cookie_due: CookieUpdate::Keep,
             headers: Headers::Due,
-            committing: false,
+            turn: CommitTurn::Free,
             misfits: Vec::new(),
         }
     }

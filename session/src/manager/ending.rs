@@ -8,7 +8,7 @@ use crate::error::{Chain, Error};
 use crate::manager::Sessions;
 use crate::schema::SessionSchema;
 use crate::session::Session;
-use crate::state::{CookieUpdate, Headers};
+use crate::state::{CommitTurn, CookieUpdate, Headers};
 use crate::storage::{Call, SessionStorage};
 
 /// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
@@ -81,7 +81,8 @@ impl Sessions {
         let handle = session.handle();
         let mut state = handle.state();
         // A commit that is under way in a task of the handler's has yet to leave its cookie.
-        let is_settled = !state.committing && state.is_settled(self.context.expiry());
+        let is_free = state.turn == CommitTurn::Free;
+        let is_settled = is_free && state.is_settled(self.context.expiry());
         if is_settled {
             state.headers = Headers::Sent;
         }

@@ -112,8 +112,8 @@ pub use self::memory::MemoryStorage;
 pub use self::name::InvalidName;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStorage;
-pub use self::session_storage::{BoxStorage, SessionStorage};
 pub(crate) use self::session_storage::Call;
+pub use self::session_storage::{BoxStorage, SessionStorage};
 #[cfg(feature = "mysql")]
 pub use self::sql::MySqlStorage;
 #[cfg(feature = "postgres")]
