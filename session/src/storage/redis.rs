@@ -126,8 +126,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
         self
     }
 
-    fn key(&self, key: &StorageKey) -> String {
-        format!("{}{key}", self.prefix)
+    fn key(&self, key: &StorageKey) -> Vec<u8> {
+        [self.prefix.as_bytes(), &key.hex()].concat()
     }
 
     /// Sends a command, and once more if the connection was lost.
@@ -150,14 +150,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
     async fn run(
         &self,
         script: &Script,
-        arguments: impl Fn(&mut Cmd),
+        command: impl Fn(&str, &str) -> Cmd,
     ) -> Result<String, StorageError> {
-        let command = |name, script: &str| {
-            let mut command = ::redis::cmd(name);
-            command.arg(script).arg(1);
-            arguments(&mut command);
-            command
-        };
         let call = async {
             match self.send(&command("EVALSHA", &script.hash)).await {
                 Err(error) if error.kind() == ServerErrorKind::NoScript.into() => {
@@ -236,8 +230,7 @@ impl<C> fmt::Debug for RedisStorage<C> {
 
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage<C> {
     async fn load(&self, key: &StorageKey) -> Result<Option<Loaded>, StorageError> {
-        let mut command = ::redis::cmd("GET");
-        command.arg(self.key(key));
+        let command = command("GET", &[&self.key(key)]);
         let value: Option<Vec<u8>> = self.call(&command).await?;
         value.map(|value| Entry::loaded(&value)).transpose()
     }
@@ -250,18 +243,17 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
     ) -> Result<Created, StorageError> {
         let entry = Entry::new(record, expires_at)?;
         let key = self.key(key);
-        let mut command = ::redis::cmd("SET");
-        command.arg(&key).arg(&entry.value).arg("NX");
-        command.arg("EXAT").arg(entry.deadline);
-        if self.call::<Option<()>>(&command).await?.is_some() {
+        let deadline = entry.deadline.to_string();
+        let (value, deadline) = (entry.value.as_bytes(), deadline.as_bytes());
+        let set = command("SET", &[&key, value, b"NX", b"EXAT", deadline]);
+        if self.call::<Option<()>>(&set).await?.is_some() {
             return Ok(Created::Done {
                 version: entry.version,
             });
         }
         // It may be taken by this very call, made again after its answer was lost.
-        let mut command = ::redis::cmd("GETRANGE");
-        command.arg(&key).arg(0).arg(15);
-        let stored: String = self.call(&command).await?;
+        let get = command("GETRANGE", &[&key, b"0", b"15"]);
+        let stored: String = self.call(&get).await?;
         Ok(if stored == version(entry.version) {
             Created::Done {
                 version: entry.version,
@@ -279,13 +271,15 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         expires_at: SystemTime,
     ) -> Result<Updated, StorageError> {
         let entry = Entry::new(record, expires_at)?;
-        let key = self.key(key);
-        let arguments = |command: &mut Cmd| {
-            command.arg(&key).arg(version(seen_version));
-            command.arg(version(entry.version));
-            command.arg(&entry.value).arg(entry.deadline);
+        let (key, seen) = (self.key(key), version(seen_version));
+        let (new, deadline) = (version(entry.version), entry.deadline.to_string());
+        let [seen, new, deadline] = [&seen, &new, &deadline].map(|text| text.as_bytes());
+        let value = entry.value.as_bytes();
+        let update = |name: &str, script: &str| {
+            let script = script.as_bytes();
+            command(name, &[script, b"1", &key, seen, new, value, deadline])
         };
-        match self.run(&UPDATE, arguments).await?.as_str() {
+        match self.run(&UPDATE, update).await?.as_str() {
             "done" => Ok(Updated::Done {
                 version: entry.version,
             }),
@@ -300,21 +294,32 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         expires_at: SystemTime,
     ) -> Result<Touched, StorageError> {
         let deadline = entry::deadline(expires_at);
-        let key = self.key(key);
-        let arguments = |command: &mut Cmd| {
-            command.arg(&key).arg(padded(deadline)).arg(deadline);
+        let (key, padded) = (self.key(key), padded(deadline));
+        let deadline = deadline.to_string();
+        let [padded, deadline] = [&padded, &deadline].map(|text| text.as_bytes());
+        let touch = |name: &str, script: &str| {
+            command(name, &[script.as_bytes(), b"1", &key, padded, deadline])
         };
-        match self.run(&TOUCH, arguments).await?.as_str() {
+        match self.run(&TOUCH, touch).await?.as_str() {
             "done" => Ok(Touched::Done),
             _ => Ok(Touched::Gone),
         }
     }
 
     async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
-        let mut command = ::redis::cmd("DEL");
-        command.arg(self.key(key));
-        self.call(&command).await
+        self.call(&command("DEL", &[&self.key(key)])).await
     }
+}
+
+/// A command, in buffers that need not grow.
+fn command(name: &str, arguments: &[&[u8]]) -> Cmd {
+    let bytes: usize = arguments.iter().map(|argument| argument.len()).sum();
+    let mut command = Cmd::with_capacity(1 + arguments.len(), name.len() + bytes);
+    command.arg(name);
+    for &argument in arguments {
+        command.arg(argument);
+    }
+    command
 }
 
 /// A connection to a host that has vanished ends once sent data was not acknowledged for so long, and a new one can be
