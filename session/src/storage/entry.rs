@@ -24,12 +24,15 @@ impl Entry {
 
     pub(super) fn of_version(version: u64, record: &Record, expires_at: SystemTime) -> Self {
         let deadline = deadline(expires_at);
-        let record = record.to_json();
-        let value = format!("{version:016x}:{deadline:012}:{record}");
+        let head = format!("{version:016x}:{deadline:012}:");
+        let mut value = Vec::with_capacity(head.len() + record.json_estimate());
+        value.extend_from_slice(head.as_bytes());
+        record.write_json(&mut value);
         Self {
             version,
             deadline,
-            value,
+            // Invariant: a record's JSON is text.
+            value: String::from_utf8(value).unwrap_or_default(),
         }
     }
 
