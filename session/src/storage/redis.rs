@@ -272,12 +272,11 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
     ) -> Result<Updated, StorageError> {
         let entry = Entry::new(record, expires_at)?;
         let (key, seen) = (self.key(key), version(seen_version));
-        let (new, deadline) = (version(entry.version), entry.deadline.to_string());
-        let [seen, new, deadline] = [&seen, &new, &deadline].map(|text| text.as_bytes());
-        let value = entry.value.as_bytes();
+        let deadline = entry.deadline.to_string();
+        let [seen, value, deadline] = [&seen, &entry.value, &deadline].map(|text| text.as_bytes());
         let update = |name: &str, script: &str| {
             let script = script.as_bytes();
-            command(name, &[script, b"1", &key, seen, new, value, deadline])
+            command(name, &[script, b"1", &key, seen, value, deadline])
         };
         match self.run(&UPDATE, update).await?.as_str() {
             "done" => Ok(Updated::Done {

@@ -13,16 +13,18 @@ impl Script {
     }
 }
 
-/// Replaces an entry if its version is the one that was seen. The same call made twice is done once: the version that it
-/// brings tells it.
+/// Replaces an entry if its version is the one that was seen. The same call made twice is done once: the version that its
+/// value begins with tells it.
 pub(super) static UPDATE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local version = redis.call('GETRANGE', KEYS[1], 0, 15)
+if version == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'EXAT', ARGV[3])
+  return 'done'
+end
 if version == '' then return 'gone' end
-if version == ARGV[2] then return 'done' end
-if version ~= ARGV[1] then return 'conflict' end
-redis.call('SET', KEYS[1], ARGV[3], 'EXAT', ARGV[4])
-return 'done'",
+if version == string.sub(ARGV[2], 1, 16) then return 'done' end
+return 'conflict'",
     )
 });
 
