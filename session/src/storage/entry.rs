@@ -8,8 +8,8 @@ use crate::storage::backend::Loaded;
 /// A value of a storage that keeps strings: `<version>:<deadline>:<record>`. Version and deadline have a fixed width, so that
 /// Redis' scripts know where they are.
 pub(super) struct Entry {
-    /// Random, not counted: so a call that was made twice recognizes what it has done, and a storage that cannot compare and
-    /// write in one step does not give two writes one version.
+    /// Of each write its own, not counted in the entry: so a call that was made twice recognizes what it has done, and a storage
+    /// that cannot compare and write in one step does not give two writes one version.
     pub(super) version: u64,
     /// In seconds since the Unix epoch.
     pub(super) deadline: u64,
@@ -17,12 +17,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(record: &Record, expires_at: SystemTime) -> Result<Self, StorageError> {
-        let version = getrandom::u64().map_err(StorageError::unavailable)?;
-        Ok(Self::of_version(version, record, expires_at))
-    }
-
-    pub(super) fn of_version(version: u64, record: &Record, expires_at: SystemTime) -> Self {
+    pub(super) fn new(version: u64, record: &Record, expires_at: SystemTime) -> Self {
         let deadline = deadline(expires_at);
         let head = format!("{version:016x}:{deadline:012}:");
         let mut value = Vec::with_capacity(head.len() + record.json_estimate());
@@ -73,7 +68,7 @@ mod tests {
         // The last time that a deadline can be.
         let last = from_unix(u64::MAX);
         for expires_at in [from_unix(1_790_604_800), last] {
-            let entry = Entry::new(&record, expires_at).unwrap();
+            let entry = Entry::new(0x05b1_e0c6, &record, expires_at);
             let loaded = Entry::loaded(entry.value.as_bytes()).unwrap();
             assert_eq!(loaded.record, record);
             assert_eq!(

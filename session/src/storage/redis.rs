@@ -18,10 +18,11 @@ use crate::storage::remote::{DEFAULT_TIMEOUT, bounded};
 mod connection;
 mod failure;
 mod script;
+mod version;
 
 use self::connection::Connection;
 use self::failure::failure;
-use self::script::{Script, TOUCH, UPDATE, padded, version};
+use self::script::{Script, TOUCH, UPDATE, padded};
 
 /// How often the client of a cluster sends a command again. While a slot moves it takes several tries: the command goes
 /// behind an `ASKING`, on a connection that all requests share, and that of another may come between. No more than 58: the
@@ -241,7 +242,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         record: &Record,
         expires_at: SystemTime,
     ) -> Result<Created, StorageError> {
-        let entry = Entry::new(record, expires_at)?;
+        let entry = Entry::new(version::fresh(), record, expires_at);
         let key = self.key(key);
         let deadline = entry.deadline.to_string();
         let (value, deadline) = (entry.value.as_bytes(), deadline.as_bytes());
@@ -254,7 +255,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         // It may be taken by this very call, made again after its answer was lost.
         let get = command("GETRANGE", &[&key, b"0", b"15"]);
         let stored: String = self.call(&get).await?;
-        Ok(if stored == version(entry.version) {
+        Ok(if stored == version::text(entry.version) {
             Created::Done {
                 version: entry.version,
             }
@@ -270,10 +271,10 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         seen_version: u64,
         expires_at: SystemTime,
     ) -> Result<Updated, StorageError> {
-        let entry = Entry::new(record, expires_at)?;
-        let (key, seen) = (self.key(key), version(seen_version));
+        let entry = Entry::new(version::fresh(), record, expires_at);
+        let (key, seen) = (self.key(key), version::text(seen_version));
         let deadline = entry.deadline.to_string();
-        let [seen, value, deadline] = [&seen, &entry.value, &deadline].map(|text| text.as_bytes());
+        let [seen, value, deadline] = [&seen, &entry.value, &deadline].map(String::as_bytes);
         let update = |name: &str, script: &str| {
             let script = script.as_bytes();
             command(name, &[script, b"1", &key, seen, value, deadline])
@@ -295,7 +296,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Backend for RedisStorage
         let deadline = entry::deadline(expires_at);
         let (key, padded) = (self.key(key), padded(deadline));
         let deadline = deadline.to_string();
-        let [padded, deadline] = [&padded, &deadline].map(|text| text.as_bytes());
+        let [padded, deadline] = [&padded, &deadline].map(String::as_bytes);
         let touch = |name: &str, script: &str| {
             command(name, &[script.as_bytes(), b"1", &key, padded, deadline])
         };

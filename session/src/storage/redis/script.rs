@@ -38,11 +38,6 @@ return 'done'",
     )
 });
 
-/// A version as it stands in an entry.
-pub(super) fn version(version: u64) -> String {
-    format!("{version:016x}")
-}
-
 /// A deadline as it stands in an entry.
 pub(super) fn padded(deadline: u64) -> String {
     format!("{deadline:012}")

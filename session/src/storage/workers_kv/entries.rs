@@ -43,7 +43,7 @@ impl<N: Namespace> Backend for Entries<N> {
         expires_at: SystemTime,
     ) -> Result<Created, StorageError> {
         let name = self.name(key);
-        let entry = Entry::new(record, expires_at)?;
+        let entry = Entry::new(version()?, record, expires_at);
         let mut pace = self.pace();
         while !pace.is_done(self.put(&name, &entry).await).await? {}
         Ok(Created::Done {
@@ -59,7 +59,7 @@ impl<N: Namespace> Backend for Entries<N> {
         expires_at: SystemTime,
     ) -> Result<Updated, StorageError> {
         let name = self.name(key);
-        let entry = Entry::new(record, expires_at)?;
+        let entry = Entry::new(version()?, record, expires_at);
         let mut pace = self.pace();
         loop {
             match self.find(&name).await? {
@@ -89,7 +89,7 @@ impl<N: Namespace> Backend for Entries<N> {
             let Some(found) = self.find(&name).await? else {
                 return Ok(Touched::Gone);
             };
-            let entry = Entry::of_version(found.version, &found.record, expires_at);
+            let entry = Entry::new(found.version, &found.record, expires_at);
             if pace.is_done(self.put(&name, &entry).await).await? {
                 return Ok(Touched::Done);
             }
@@ -136,6 +136,11 @@ impl<N: Namespace> Entries<N> {
             waits: 0,
         }
     }
+}
+
+/// A version that no other write has.
+fn version() -> Result<u64, StorageError> {
+    getrandom::u64().map_err(StorageError::unavailable)
 }
 
 /// The tries of one write.
