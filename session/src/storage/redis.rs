@@ -7,13 +7,14 @@ use ::redis::cluster::ClusterClientBuilder;
 use ::redis::cluster_async::ClusterConnection;
 use ::redis::io::tcp::TcpSettings;
 use ::redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError, ServerErrorKind};
+use tokio::time::timeout;
 
 use crate::error::StorageError;
 use crate::id::StorageKey;
 use crate::record::Record;
 use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
 use crate::storage::entry::{self, Entry};
-use crate::storage::remote::{DEFAULT_TIMEOUT, bounded};
+use crate::storage::remote::{DEFAULT_TIMEOUT, bounded, in_time};
 
 mod connection;
 mod failure;
@@ -144,7 +145,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
 
     async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StorageError> {
         let call = async { self.send(command).await.map_err(|error| failure(&error)) };
-        bounded(self.timeout, call).await
+        in_time(self.timeout, timeout(self.timeout, call).await)
     }
 
     /// Runs a script by its hash, and by its text where the server does not know it. That makes it known.
@@ -162,7 +163,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
             }
             .map_err(|error| failure(&error))
         };
-        bounded(self.timeout, call).await
+        in_time(self.timeout, timeout(self.timeout, call).await)
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
+
 use crate::error::StorageError;
 
 /// How long a call may take before it counts as failed, unless the storage is told otherwise.
@@ -14,10 +16,16 @@ pub(super) async fn bounded<T>(
     timeout: Duration,
     call: impl Future<Output = Result<T, StorageError>>,
 ) -> Result<T, StorageError> {
-    match tokio::time::timeout(timeout, call).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(StorageError::unavailable(TimedOut(timeout))),
-    }
+    in_time(timeout, tokio::time::timeout(timeout, call).await)
+}
+
+/// What [`bounded`] gives, of a call under tokio's `timeout`: whoever awaits that itself keeps the call in memory once, where an
+/// `async fn` keeps its argument twice.
+pub(super) fn in_time<T>(
+    timeout: Duration,
+    outcome: Result<Result<T, StorageError>, Elapsed>,
+) -> Result<T, StorageError> {
+    outcome.unwrap_or_else(|_| Err(StorageError::unavailable(TimedOut(timeout))))
 }
 
 /// No answer came in time.
