@@ -1,6 +1,6 @@
 //! How a request ends, and what is left to a session after its response.
 
-use std::ops::Deref;
+use std::borrow::Borrow;
 
 use http::HeaderValue;
 
@@ -17,25 +17,11 @@ pub(crate) type Finished = (Result<(), Error>, Option<HeaderValue>);
 pub(crate) type Finish = Call<'static, Finished>;
 
 /// A session whose response is about to leave. However that ends, the browser can be told nothing more afterwards.
-pub(crate) struct Leaving(Session);
+pub(crate) struct Leaving<S: Borrow<Session>>(pub(crate) S);
 
-impl Leaving {
-    pub(crate) fn new(session: &Session) -> Self {
-        Self(session.clone())
-    }
-}
-
-impl Deref for Leaving {
-    type Target = Session;
-
-    fn deref(&self) -> &Session {
-        &self.0
-    }
-}
-
-impl Drop for Leaving {
+impl<S: Borrow<Session>> Drop for Leaving<S> {
     fn drop(&mut self) {
-        self.0.handle().state().headers = Headers::Sent;
+        self.0.borrow().handle().state().headers = Headers::Sent;
     }
 }
 

@@ -176,15 +176,15 @@ impl BoxStorage {
         session: &Session,
         handler_failed: bool,
     ) -> Call<'static, Finished> {
+        let leaving = Leaving(session);
         let done = self.0.finish_now(sessions, session, handler_failed);
-        done.map_or_else(
-            || {
-                let (sessions, leaving) = (sessions.clone(), Leaving::new(session));
-                let finish = Arc::clone(&self.0).finish(sessions, leaving, handler_failed);
-                Call::Waits(finish)
-            },
-            |done| Call::Done(Some(done)),
-        )
+        if done.is_some() {
+            return Call::Done(done);
+        }
+        // It has not left: what is made anew below is to say when.
+        std::mem::forget(leaving);
+        let (sessions, leaving) = (sessions.clone(), Leaving(session.clone()));
+        Call::Waits(Arc::clone(&self.0).finish(sessions, leaving, handler_failed))
     }
 }
 
@@ -245,7 +245,7 @@ trait DynStorage: Send + Sync {
     fn finish(
         self: Arc<Self>,
         sessions: Sessions,
-        session: Leaving,
+        leaving: Leaving<Session>,
         failed: bool,
     ) -> BoxFuture<'static, Finished>;
 }
@@ -284,9 +284,9 @@ impl<T: SessionStorage> DynStorage for T {
     fn finish(
         self: Arc<Self>,
         sessions: Sessions,
-        leaving: Leaving,
+        leaving: Leaving<Session>,
         failed: bool,
     ) -> BoxFuture<'static, Finished> {
-        Box::pin(async move { sessions.finish_in(&*self, &leaving, failed).await })
+        Box::pin(async move { sessions.finish_in(&*self, &leaving.0, failed).await })
     }
 }
