@@ -171,44 +171,36 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
-            let next = match this.state.as_mut().project() {
-                StateProjection::Handling { handler, exchange } => {
-                    // A panic goes on once what the handler destroyed is destroyed (G5). What it leaves of the session
-                    // behind is dropped, so nothing half-changed is looked at.
-                    let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(context)));
-                    let outcome = match polled {
-                        Ok(polled) => Outcome::Returned(ready!(polled)),
-                        Err(panic) => Outcome::Panicked(panic),
-                    };
-                    match exchange.end(outcome.status()) {
-                        End::Untouched => return outcome.end(|_| ()),
-                        End::Settled => {
-                            return outcome.end(|response| mark(response.headers_mut(), None));
+        match this.state.as_mut().project() {
+            StateProjection::Handling { handler, exchange } => {
+                // A panic goes on once what the handler destroyed is destroyed (G5). What it leaves of the session
+                // behind is dropped, so nothing half-changed is looked at.
+                let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(context)));
+                let outcome = match polled {
+                    Ok(polled) => Outcome::Returned(ready!(polled)),
+                    Err(panic) => Outcome::Panicked(panic),
+                };
+                match exchange.end(outcome.status()) {
+                    End::Untouched => outcome.end(|_| ()),
+                    End::Settled => outcome.end(|response| mark(response.headers_mut(), None)),
+                    End::Commit(mut finish) => {
+                        // Often it is done by now, and nothing has to be kept.
+                        if let Poll::Ready(end) = Pin::new(&mut finish).poll(context) {
+                            return outcome.end_by(end);
                         }
-                        End::Commit(mut finish) => {
-                            // Mostly it is done by now, and nothing has to be kept.
-                            if let Poll::Ready(end) = Pin::new(&mut finish).poll(context) {
-                                return outcome.end_by(end);
-                            }
-                            let outcome = Some(outcome);
-                            State::Finishing { finish, outcome }
-                        }
+                        let outcome = Some(outcome);
+                        this.state.set(State::Finishing { finish, outcome });
+                        Poll::Pending
                     }
                 }
-                StateProjection::Finishing { finish, outcome } => {
-                    let end = ready!(Pin::new(finish).poll(context));
-                    // Invariant: a future is not polled again once it was ready.
-                    let Some(outcome) = outcome.take() else {
-                        return Poll::Pending;
-                    };
-                    return outcome.end_by(end);
-                }
-                StateProjection::Refused => {
-                    return Poll::Ready(Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)));
-                }
-            };
-            this.state.set(next);
+            }
+            StateProjection::Finishing { finish, outcome } => {
+                let end = ready!(Pin::new(finish).poll(context));
+                // Invariant: a future is not polled again once it was ready.
+                let outcome = outcome.take();
+                outcome.map_or(Poll::Pending, |outcome| outcome.end_by(end))
+            }
+            StateProjection::Refused => Poll::Ready(Ok(empty(StatusCode::INTERNAL_SERVER_ERROR))),
         }
     }
 }
