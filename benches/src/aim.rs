@@ -17,11 +17,11 @@ impl Aim {
         format!("{sign} {limit} {}", if met { "✓" } else { "✗" })
     }
 
-    /// Of figures of the kind, the one that is hardest to keep up with.
-    pub(crate) fn hardest(self, figures: impl Iterator<Item = f64>) -> Option<f64> {
+    /// Of figures of the kind, the one that is hardest to keep up with; whose it is comes first.
+    pub(crate) fn hardest<T>(self, figures: impl Iterator<Item = (T, f64)>) -> Option<(T, f64)> {
         match self {
-            Self::AtMost(_) => figures.reduce(f64::max),
-            Self::AtLeast(_) => figures.reduce(f64::min),
+            Self::AtMost(_) => figures.max_by(|(_, a), (_, b)| a.total_cmp(b)),
+            Self::AtLeast(_) => figures.min_by(|(_, a), (_, b)| a.total_cmp(b)),
         }
     }
 }

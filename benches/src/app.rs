@@ -116,7 +116,7 @@ impl Response {
     }
 
     /// The Cookie field that a browser would send after this response.
-    fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         let fields: Vec<_> = match self {
             Self::Axum(response) => response
                 .headers()

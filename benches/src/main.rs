@@ -64,11 +64,12 @@ async fn main() {
 
 async fn run(extent: &Extent) -> Report {
     let peers = peers::all();
+    let by_hand = peers::by_hand();
     let step = |what: &str| eprintln!("measuring: {what}");
     let mut times = Vec::new();
     for case in &time::CASES {
         step(case.name);
-        times.push(time::measure(case, &peers, extent.rounds).await);
+        times.push(time::measure(case, &peers, by_hand.as_ref(), extent.rounds).await);
     }
     step("one key of many");
     let many_keys = time::many_keys(&peers, extent.rounds).await;

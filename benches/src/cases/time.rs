@@ -112,10 +112,25 @@ fn nanoseconds(duration: Duration) -> f64 {
 /// What each library took over its floor, in each round; none where it has no such storage.
 pub(crate) type OverFloor = Vec<Option<Vec<f64>>>;
 
+/// What one case took.
+pub(crate) struct Found {
+    pub(crate) libraries: OverFloor,
+    /// The same work without one.
+    pub(crate) by_hand: Option<Vec<f64>>,
+}
+
 /// Measures one case.
-pub(crate) async fn measure(case: &Case, peers: &[Box<dyn Peer>], rounds: usize) -> OverFloor {
-    let kinds: Vec<_> = peers.iter().map(|peer| (peer.as_ref(), KEYS)).collect();
-    over_floor(case, &kinds, rounds).await
+pub(crate) async fn measure(
+    case: &Case,
+    peers: &[Box<dyn Peer>],
+    by_hand: &dyn Peer,
+    rounds: usize,
+) -> Found {
+    let all = peers.iter().map(Box::as_ref).chain([by_hand]);
+    let kinds: Vec<_> = all.map(|peer| (peer, KEYS)).collect();
+    let mut libraries = over_floor(case, &kinds, rounds).await;
+    let by_hand = libraries.pop().flatten();
+    Found { libraries, by_hand }
 }
 
 /// For each library: reading one key of a session of 100 keys, in times of one of 10.

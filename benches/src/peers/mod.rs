@@ -18,6 +18,7 @@ use crate::app::App;
 mod actix_session;
 mod axum_session;
 mod bare;
+mod by_hand;
 mod ours;
 mod ruts;
 mod tower_sessions;
@@ -71,4 +72,9 @@ pub(crate) fn all() -> Vec<Box<dyn Peer>> {
         Box::new(axum_session::AxumSession),
         Box::new(actix_session::ActixSession),
     ]
+}
+
+/// The same work without a library: what of a request nobody gets below, with what ours guarantees.
+pub(crate) fn by_hand() -> Box<dyn Peer> {
+    Box::new(by_hand::ByHand)
 }
