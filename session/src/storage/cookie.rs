@@ -19,9 +19,9 @@ const LIMITS_BYTES: usize = 8 + 32;
 
 /// Sessions in the cookie itself, encrypted and authenticated: no server-side storage at all.
 ///
-/// The cookie's value is base64url without padding over: the format (1 byte), the key's id (4), a random nonce (12), and
-/// the deadline, the id and the record's JSON under AES-256-GCM-SIV (RFC 8452; a repeated nonce would reveal no more than
-/// that two cookies are equal). Format, key id and the cookie's name are authenticated with it. What expires is checked
+/// The cookie's value is base64url without padding over: the format (1 byte), the key's id (4), a nonce (12), and
+/// the deadline, the id and the record's JSON under AES-256-GCM-SIV (RFC 8452; a repeated nonce would reveal no more than that
+/// two cookies are equal). Format, key id and the cookie's name are authenticated with it. What expires is checked
 /// inside the seal. Name and value take at most 4096 bytes, which leaves about 2,900 for the record.
 ///
 /// # Security
@@ -139,8 +139,7 @@ fn seal(
     expires_at: u64,
 ) -> Result<String, Error> {
     let keys = cookie.keys();
-    let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce)?;
+    let nonce = keys.nonce()?;
     let key_id = keys.sealing_key_id();
 
     let around = HEAD_BYTES + LIMITS_BYTES + TAG_BYTES;
