@@ -6,9 +6,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(feature = "cookie")]
+use aes::Aes256Enc;
+#[cfg(feature = "cookie")]
 use aes_gcm_siv::aead::AeadInOut as _;
 #[cfg(feature = "cookie")]
-use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag};
+use aes_gcm_siv::{AesGcmSiv, Nonce, Tag};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -234,8 +236,9 @@ impl Opened {
 struct Key {
     id: [u8; 4],
     signing: Hmac<Sha256>,
+    /// The suite uses AES in one direction alone. Without the round keys of the other there is less to make, and to wipe.
     #[cfg(feature = "cookie")]
-    sealing: Aes256GcmSiv,
+    sealing: AesGcmSiv<Aes256Enc>,
     #[cfg(feature = "cookie")]
     nonces: OnceLock<Nonces>,
 }
@@ -256,7 +259,7 @@ impl Key {
             #[cfg(feature = "cookie")]
             sealing: {
                 use aes_gcm_siv::KeyInit as _;
-                Aes256GcmSiv::new(&(*expand::<32>(&secret, "session v1 sealing")?).into())
+                AesGcmSiv::new(&(*expand::<32>(&secret, "session v1 sealing")?).into())
             },
             #[cfg(feature = "cookie")]
             nonces: OnceLock::new(),
