@@ -7,6 +7,7 @@ use crate::base64url::{self, TEXT_OF_32};
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::keys::{KeyRing, Message, Opened};
+use crate::text::utf8;
 
 /// The most that browsers keep of a cookie: name and value together, in bytes (RFC 6265bis §5.6).
 pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
@@ -247,7 +248,7 @@ impl SessionCookie {
                     .strip_prefix(b"=")?;
                 let value = value.trim_ascii_end();
                 let may_be_ours = !value.is_empty() && value.len() <= MAX_COOKIE_BYTES;
-                may_be_ours.then(|| std::str::from_utf8(value).ok())?
+                may_be_ours.then(|| utf8(value))?
             })
             .take(MAX_CANDIDATES)
     }
