@@ -7,9 +7,12 @@ use crate::base64url::{self, TEXT_OF_32};
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::keys::{KeyRing, Message, Opened};
+use crate::text::utf8;
 
 /// The most that browsers keep of a cookie: name and value together, in bytes (RFC 6265bis §5.6).
 pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
+/// The longest name, in bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 256;
 /// The most cookies of one name that a request is searched for: more are noise, or an attempt to make us work.
 pub(crate) const MAX_CANDIDATES: usize = 16;
 
@@ -69,7 +72,7 @@ impl SessionCookie {
     /// [`CookieError::Name`] when the name is empty, longer than 256 bytes or not a token of RFC 9110 §5.6.2.
     pub fn try_new(name: impl Into<Cow<'static, str>>, keys: KeyRing) -> Result<Self, CookieError> {
         let name = name.into();
-        if name.is_empty() || name.len() > 256 || !name.bytes().all(is_token) {
+        if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(is_token) {
             return Err(CookieError::Name);
         }
         let cookie = Self {
@@ -245,7 +248,7 @@ impl SessionCookie {
                     .strip_prefix(b"=")?;
                 let value = value.trim_ascii_end();
                 let may_be_ours = !value.is_empty() && value.len() <= MAX_COOKIE_BYTES;
-                may_be_ours.then(|| std::str::from_utf8(value).ok())?
+                may_be_ours.then(|| utf8(value))?
             })
             .take(MAX_CANDIDATES)
     }

@@ -1,10 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "cookie")]
+use std::sync::OnceLock;
+#[cfg(feature = "cookie")]
+use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(feature = "cookie")]
+use aes::Aes256Enc;
 #[cfg(feature = "cookie")]
 use aes_gcm_siv::aead::AeadInOut as _;
 #[cfg(feature = "cookie")]
-use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag};
+use aes_gcm_siv::{AesGcmSiv, Nonce, Tag};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -137,6 +143,14 @@ impl KeyRing {
         Some(Opened::by(index))
     }
 
+    /// A nonce for the first key, which a ring shares with its clones.
+    #[cfg(feature = "cookie")]
+    pub(crate) fn nonce(&self) -> Result<[u8; NONCE_BYTES], getrandom::Error> {
+        // Invariant: a ring has a key. Without one nothing is sealed.
+        let key = self.keys.first();
+        key.map_or(Ok([0; NONCE_BYTES]), |key| Ok(key.nonces()?.next()))
+    }
+
     /// Encrypts `buffer` in place with the first key, and gives the tag.
     #[cfg(feature = "cookie")]
     pub(crate) fn seal(
@@ -222,8 +236,11 @@ impl Opened {
 struct Key {
     id: [u8; 4],
     signing: Hmac<Sha256>,
+    /// The suite uses AES in one direction alone. Without the round keys of the other there is less to make, and to wipe.
     #[cfg(feature = "cookie")]
-    sealing: Aes256GcmSiv,
+    sealing: AesGcmSiv<Aes256Enc>,
+    #[cfg(feature = "cookie")]
+    nonces: OnceLock<Nonces>,
 }
 
 impl Key {
@@ -242,9 +259,21 @@ impl Key {
             #[cfg(feature = "cookie")]
             sealing: {
                 use aes_gcm_siv::KeyInit as _;
-                Aes256GcmSiv::new(&(*expand::<32>(&secret, "session v1 sealing")?).into())
+                AesGcmSiv::new(&(*expand::<32>(&secret, "session v1 sealing")?).into())
             },
+            #[cfg(feature = "cookie")]
+            nonces: OnceLock::new(),
         })
+    }
+
+    /// They begin with the first cookie, so that processes which are forked before it have nonces of their own.
+    #[cfg(feature = "cookie")]
+    fn nonces(&self) -> Result<&Nonces, getrandom::Error> {
+        if let Some(nonces) = self.nonces.get() {
+            return Ok(nonces);
+        }
+        let fresh = Nonces::new()?;
+        Ok(self.nonces.get_or_init(|| fresh))
     }
 
     /// The name's length in two bytes, the name, and the id: there is one way to read the whole. With a name of up to 21 bytes
@@ -258,6 +287,38 @@ impl Key {
         mac.update(cookie_name.as_bytes());
         mac.update(id);
         mac
+    }
+}
+
+/// Nonces without a system call for each: HMAC-SHA256 of a counter under a random key (NIST SP 800-108r1 §4.1), cut to size.
+///
+/// Two are the same as rarely as random ones. More often they are only in a process that was forked between two cookies, and
+/// that reveals whether what is sealed is the same, and no more (RFC 8452 §1, §9). A bare counter would serve as well, but tell
+/// everyone how many cookies were sealed.
+#[cfg(feature = "cookie")]
+struct Nonces {
+    prf: Hmac<Sha256>,
+    count: AtomicU64,
+}
+
+#[cfg(feature = "cookie")]
+impl Nonces {
+    fn new() -> Result<Self, getrandom::Error> {
+        let mut seed = Zeroizing::new([0; 64]);
+        getrandom::fill(&mut *seed)?;
+        Ok(Self {
+            prf: Hmac::new(&(*seed).into()),
+            count: AtomicU64::new(0),
+        })
+    }
+
+    fn next(&self) -> [u8; NONCE_BYTES] {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let mut prf = self.prf.clone();
+        prf.update(&count.to_be_bytes());
+        let output: [u8; 32] = prf.finalize().into_bytes().into();
+        // Invariant: 32 bytes are more than 12.
+        output.first_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -326,6 +387,9 @@ impl std::error::Error for KeyError {}
 
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "cookie")]
+    use std::collections::HashSet;
+
     use super::*;
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -379,6 +443,34 @@ mod tests {
         let other = b"bn id as it is: thirty-two bytes";
         assert_ne!(signature(&keys, "n", ID), signature(&keys, "n", other));
         assert_ne!(signature(&keys, "n", ID), signature(&keys, "na", ID));
+    }
+
+    #[cfg(feature = "cookie")]
+    #[test]
+    fn nonces_differ_over_threads_and_clones() {
+        let keys = KeyRing::new(A).unwrap();
+        let threads = [(); 4].map(|()| {
+            let clone = keys.clone().accept(B).unwrap();
+            std::thread::spawn(move || {
+                (0..10_000)
+                    .map(|_| clone.nonce().unwrap())
+                    .collect::<Vec<_>>()
+            })
+        });
+        let nonces = threads.map(|thread| thread.join().unwrap());
+        let different: HashSet<_> = nonces.iter().flatten().collect();
+        assert_eq!(different.len(), 40_000);
+    }
+
+    #[cfg(feature = "cookie")]
+    #[test]
+    fn two_rings_of_one_secret_have_other_nonces() {
+        let nonces = || {
+            let keys = KeyRing::new(A).unwrap();
+            [(); 100].map(|()| keys.nonce().unwrap())
+        };
+        let (one, other) = (nonces(), nonces());
+        assert!(one.iter().all(|nonce| !other.contains(nonce)));
     }
 
     #[test]

@@ -79,6 +79,7 @@ mod state;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 mod value;
 pub mod web;
 

@@ -177,7 +177,14 @@ impl Record {
 
     /// As [`entries`](Self::entries).
     pub(crate) fn raw_entries(&self) -> impl Iterator<Item = RawEntry<'_>> {
-        (0..self.len()).filter_map(|index| self.raw_entry(index))
+        let words = self.packed.as_chunks::<8>().0;
+        let index = words.get(HEADER_WORDS..HEADER_WORDS + self.len());
+        let index = index.unwrap_or_default().iter();
+        let starts = index.clone().skip(1).map(|word| halves(*word).0 as usize);
+        let ends = starts.chain([self.packed.len()]);
+        index
+            .zip(ends)
+            .filter_map(|(word, end)| self.raw_at(place(halves(*word), end)))
     }
 
     /// Where a value of this record stands in it.
@@ -230,7 +237,10 @@ impl Record {
     }
 
     fn raw_entry(&self, index: usize) -> Option<RawEntry<'_>> {
-        let place = self.place(index)?;
+        self.raw_at(self.place(index)?)
+    }
+
+    fn raw_at(&self, place: Place) -> Option<RawEntry<'_>> {
         let until = self.packed.get(place.key.end..place.value.start)?;
         Some(Entry {
             key: self.packed.get(place.key)?,

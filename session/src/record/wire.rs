@@ -2,6 +2,7 @@
 
 use crate::error::StorageError;
 use crate::record::{MAX_RECORD_BYTES, Record};
+use crate::text::utf8;
 
 mod read;
 mod scan;
@@ -27,8 +28,7 @@ impl Record {
                 "the record is larger than any that is written",
             ));
         }
-        let json = std::str::from_utf8(json)
-            .map_err(|_| StorageError::corrupt("the record is not UTF-8"))?;
+        let json = utf8(json).ok_or_else(|| StorageError::corrupt("the record is not UTF-8"))?;
         Self::scan(json).map_or_else(|| Self::parse(json), Ok)
     }
 

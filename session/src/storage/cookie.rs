@@ -1,6 +1,6 @@
 use crate::base64url;
 use crate::changes::largest;
-use crate::cookie::{MAX_COOKIE_BYTES, SessionCookie};
+use crate::cookie::{MAX_COOKIE_BYTES, MAX_NAME_BYTES, SessionCookie};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::id::{SessionId, StorageKey};
@@ -16,12 +16,14 @@ const FORMAT: u8 = 1;
 const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 /// Before the record: the deadline, in seconds since the Unix epoch, and the id.
 const LIMITS_BYTES: usize = 8 + 32;
+/// The most that is authenticated beside it: format, key id and the longest name.
+const AUTHENTICATED_BYTES: usize = 1 + KEY_ID_BYTES + MAX_NAME_BYTES;
 
 /// Sessions in the cookie itself, encrypted and authenticated: no server-side storage at all.
 ///
-/// The cookie's value is base64url without padding over: the format (1 byte), the key's id (4), a random nonce (12), and
-/// the deadline, the id and the record's JSON under AES-256-GCM-SIV (RFC 8452; a repeated nonce would reveal no more than
-/// that two cookies are equal). Format, key id and the cookie's name are authenticated with it. What expires is checked
+/// The cookie's value is base64url without padding over: the format (1 byte), the key's id (4), a nonce (12), and
+/// the deadline, the id and the record's JSON under AES-256-GCM-SIV (RFC 8452; a repeated nonce would reveal no more than that
+/// two cookies are equal). Format, key id and the cookie's name are authenticated with it. What expires is checked
 /// inside the seal. Name and value take at most 4096 bytes, which leaves about 2,900 for the record.
 ///
 /// # Security
@@ -141,8 +143,7 @@ fn seal(
     expires_at: u64,
 ) -> Result<String, Error> {
     let keys = cookie.keys();
-    let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce)?;
+    let nonce = keys.nonce()?;
     let key_id = keys.sealing_key_id();
 
     let around = HEAD_BYTES + LIMITS_BYTES + TAG_BYTES;
@@ -161,9 +162,10 @@ fn seal(
             largest: largest(record.raw_entries()),
         });
     }
-    let authenticated = authenticated(cookie, FORMAT, key_id);
+    let mut place = [0; AUTHENTICATED_BYTES];
+    let authenticated = authenticated(cookie, FORMAT, key_id, &mut place);
     // Invariant: the head was put there above; the plaintext is far below the suite's limit.
-    let tag = keys.seal(nonce, &authenticated, &mut sealed[HEAD_BYTES..]);
+    let tag = keys.seal(nonce, authenticated, &mut sealed[HEAD_BYTES..]);
     sealed.extend_from_slice(&tag.unwrap_or_default());
     Ok(base64url::encode(sealed))
 }
@@ -179,11 +181,12 @@ fn open(cookie: &SessionCookie, value: &str) -> Option<(SessionId, Stored, Opene
     if format != FORMAT {
         return None;
     }
-    let authenticated = authenticated(cookie, format, key_id);
+    let mut place = [0; AUTHENTICATED_BYTES];
+    let authenticated = authenticated(cookie, format, key_id, &mut place);
     let tag = (&*tag).try_into().ok()?;
     let opened = cookie
         .keys()
-        .open(key_id, nonce.try_into().ok()?, &authenticated, plain, tag)?;
+        .open(key_id, nonce.try_into().ok()?, authenticated, plain, tag)?;
     let (expires_at, plain) = plain.split_first_chunk::<8>()?;
     let (id, json) = plain.split_first_chunk::<32>()?;
     let id = SessionId::from_bytes(*id);
@@ -199,12 +202,19 @@ fn open(cookie: &SessionCookie, value: &str) -> Option<(SessionId, Stored, Opene
 }
 
 /// What is authenticated beside the sealed text. The name is last, so its length needs no mark.
-fn authenticated(cookie: &SessionCookie, format: u8, key_id: [u8; KEY_ID_BYTES]) -> Vec<u8> {
-    let mut data = Vec::with_capacity(1 + KEY_ID_BYTES + cookie.name().len());
-    data.push(format);
-    data.extend_from_slice(&key_id);
-    data.extend_from_slice(cookie.name().as_bytes());
-    data
+fn authenticated<'a>(
+    cookie: &SessionCookie,
+    format: u8,
+    key_id: [u8; KEY_ID_BYTES],
+    place: &'a mut [u8; AUTHENTICATED_BYTES],
+) -> &'a [u8] {
+    // Invariant: no name is longer than there is room for.
+    let name = cookie.name().as_bytes();
+    let length = 1 + KEY_ID_BYTES + name.len();
+    place[0] = format;
+    place[1..=KEY_ID_BYTES].copy_from_slice(&key_id);
+    place[1 + KEY_ID_BYTES..length].copy_from_slice(name);
+    &place[..length]
 }
 
 #[cfg(test)]

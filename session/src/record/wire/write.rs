@@ -1,5 +1,5 @@
 use crate::record::wire::HEAD;
-use crate::record::{Kind, RawEntry, Record, State};
+use crate::record::{Kind, RawEntry, Record, State, Terms};
 
 impl Record {
     /// About how long the record is as JSON, in bytes.
@@ -11,17 +11,25 @@ impl Record {
     pub(crate) fn write_json(&self, json: &mut Vec<u8>) {
         json.extend_from_slice(HEAD);
         json.extend_from_slice(self.created_at_unix().to_string().as_bytes());
-        let entries: Vec<_> = self.raw_entries().collect();
-        let of = |kind| entries.iter().filter(move |entry| entry.kind == kind);
-        if self.state() == State::Ended {
-            object("ended", true, json, of(Kind::Ended), value);
-        } else {
-            object("values", true, json, of(Kind::Lasting), value);
+        let (name, kind) = match self.state() {
+            State::Live => ("values", Kind::Lasting),
+            State::Ended => ("ended", Kind::Ended),
+        };
+        // Mostly that is all, and one look at each entry is enough.
+        let mut is_all = true;
+        let entries = self.raw_entries().filter(|entry| {
+            is_all &= entry.kind == kind && entry.terms == Terms::default();
+            entry.kind == kind
+        });
+        object(name, true, json, entries, value);
+        if !is_all {
+            let of = |kind| self.raw_entries().filter(move |entry| entry.kind == kind);
             object("flash", false, json, of(Kind::Flash), value);
             object("flash_next", false, json, of(Kind::FlashNext), value);
-            let limited = entries.iter().filter(|entry| entry.terms.until.is_some());
+            let limited = |entry: &RawEntry<'_>| entry.terms.until.is_some();
+            let limited = self.raw_entries().filter(limited);
             object("until", false, json, limited, until);
-            secret(&entries, json);
+            secret(self.raw_entries(), json);
         }
         json.push(b'}');
     }
@@ -32,7 +40,7 @@ fn object<'a>(
     name: &str,
     always: bool,
     json: &mut Vec<u8>,
-    entries: impl Iterator<Item = &'a RawEntry<'a>>,
+    entries: impl Iterator<Item = RawEntry<'a>>,
     write: impl Fn(&RawEntry<'_>, &mut Vec<u8>),
 ) {
     let mut entries = entries.peekable();
@@ -48,7 +56,7 @@ fn object<'a>(
         }
         push_key(entry.key, json);
         json.push(b':');
-        write(entry, json);
+        write(&entry, json);
     }
     json.push(b'}');
 }
@@ -62,8 +70,8 @@ fn until(entry: &RawEntry<'_>, json: &mut Vec<u8>) {
     json.extend_from_slice(until.to_string().as_bytes());
 }
 
-fn secret(entries: &[RawEntry<'_>], json: &mut Vec<u8>) {
-    let secret = entries.iter().filter(|entry| entry.terms.secret);
+fn secret<'a>(entries: impl Iterator<Item = RawEntry<'a>>, json: &mut Vec<u8>) {
+    let secret = entries.filter(|entry| entry.terms.secret);
     // In order already: a lasting and a flash value of one key stand side by side.
     let mut secret: Vec<&[u8]> = secret.map(|entry| entry.key).collect();
     secret.dedup();
