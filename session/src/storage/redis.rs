@@ -132,7 +132,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
         [self.prefix.as_bytes(), &key.hex()].concat()
     }
 
-    /// Sends a command, and once more if the connection was lost.
+    /// Sends a command, and once more if the connection was lost. By the same clone, as each [`Connection`] connects anew
+    /// by itself.
     async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
         let mut connection = self.connection.clone();
         match command.query_async(&mut connection).await {
@@ -169,6 +170,9 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStorage<C> {
 
 impl RedisStorage {
     /// Connects to a server: `redis://[user:password@]host[:port][/database]`, `rediss://…` with TLS, `unix:///path`.
+    ///
+    /// Opens three connections, and keeps them. Each carries the calls of many requests at once; they take turns, so that the server
+    /// works on some calls while the application sends others. The server has to have room for them (`maxclients`).
     ///
     /// # Errors
     ///

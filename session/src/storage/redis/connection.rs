@@ -1,25 +1,35 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use ::redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
+use tokio::task::JoinSet;
 
-/// What [`RedisStorage::connect`](super::RedisStorage::connect) makes: a [`ConnectionManager`], and a new one after a login was
-/// refused.
+/// How many connections there are. Over one of them server and client work in turn: each waits for what the other sends at
+/// once.
+const CONNECTIONS: usize = 3;
+
+/// What [`RedisStorage::connect`](super::RedisStorage::connect) makes: some connections to a server, each a [`ConnectionManager`],
+/// and a new one after a login was refused. Each clone is the next of them in turn, and remains it, so that a command which is
+/// sent again by the same clone goes over the new connection in place of the one that broke.
 ///
 /// The manager connects again by itself after an error of the network alone. What a server answers to a login, the manager
 /// answers to every call from then on, though the server may let it in by now (`reconnect_if_io_error!` in the `redis`
 /// crate's `connection_manager.rs`).
-#[derive(Clone)]
-pub struct Connection(Arc<Shared>);
+pub struct Connection {
+    shared: Arc<Shared>,
+    turn: usize,
+}
 
 struct Shared {
     client: Client,
     config: ConnectionManagerConfig,
-    current: Mutex<Current>,
+    slots: Box<[Mutex<Slot>]>,
+    turns: AtomicUsize,
 }
 
 #[derive(Clone)]
-struct Current {
+struct Slot {
     manager: ConnectionManager,
     /// Of several calls that fail together, the first one makes the new manager.
     number: u64,
@@ -30,19 +40,30 @@ impl Connection {
         client: Client,
         config: ConnectionManagerConfig,
     ) -> Result<Self, RedisError> {
-        let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await?;
-        let current = Current { manager, number: 0 };
-        Ok(Self(Arc::new(Shared {
-            client,
-            config,
-            current: Mutex::new(current),
-        })))
+        // At once, and not when they are needed first: a request that is given up would leave one half made.
+        let managers: JoinSet<_> = (0..CONNECTIONS)
+            .map(|_| ConnectionManager::new_with_config(client.clone(), config.clone()))
+            .collect();
+        let slots = managers.join_all().await.into_iter().map(|manager| {
+            let manager = manager?;
+            Ok(Mutex::new(Slot { manager, number: 0 }))
+        });
+        Ok(Self {
+            shared: Arc::new(Shared {
+                slots: slots.collect::<Result<_, RedisError>>()?,
+                client,
+                config,
+                turns: AtomicUsize::new(0),
+            }),
+            turn: 0,
+        })
     }
-}
 
-impl Shared {
-    fn current(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        let slots = &self.shared.slots;
+        // Invariant: a remainder is less than what was divided by, which is not zero.
+        let slot = &slots[self.turn % slots.len()];
+        slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at an answer of the manager with that number. The next call connects, not this one.
@@ -52,13 +73,13 @@ impl Shared {
         if !answer.as_ref().is_err_and(is_refused) {
             return;
         }
-        let mut current = self.current();
-        if current.number != number {
+        let mut slot = self.slot();
+        if slot.number != number {
             return;
         }
-        let config = self.config.clone();
-        if let Ok(manager) = ConnectionManager::new_lazy_with_config(self.client.clone(), config) {
-            *current = Current {
+        let (client, config) = (self.shared.client.clone(), self.shared.config.clone());
+        if let Ok(manager) = ConnectionManager::new_lazy_with_config(client, config) {
+            *slot = Slot {
                 manager,
                 number: number + 1,
             };
@@ -66,15 +87,24 @@ impl Shared {
     }
 }
 
+impl Clone for Connection {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            turn: self.shared.turns.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+}
+
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
-            let Current {
+            let Slot {
                 mut manager,
                 number,
-            } = self.0.current().clone();
+            } = self.slot().clone();
             let answer = manager.send_packed_command(command).await;
-            self.0.look_at(&answer, number);
+            self.look_at(&answer, number);
             answer
         })
     }
@@ -86,17 +116,18 @@ impl ConnectionLike for Connection {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(async move {
-            let Current {
+            let Slot {
                 mut manager,
                 number,
-            } = self.0.current().clone();
+            } = self.slot().clone();
             let answer = manager.send_packed_commands(pipeline, offset, count).await;
-            self.0.look_at(&answer, number);
+            self.look_at(&answer, number);
             answer
         })
     }
 
     fn get_db(&self) -> i64 {
-        self.0.client.get_connection_info().redis_settings().db()
+        let info = self.shared.client.get_connection_info();
+        info.redis_settings().db()
     }
 }

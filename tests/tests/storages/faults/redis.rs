@@ -106,6 +106,44 @@ async fn server_that_is_busy_with_a_script_is_a_503_until_the_script_is_killed()
     }
 }
 
+/// How many connections a storage has.
+const CONNECTIONS: usize = 3;
+
+#[tokio::test]
+async fn every_connection_is_used_and_comes_back_without_a_request_that_fails() {
+    let arguments = ["--appendonly", "yes", "--appendfsync", "always"];
+    let mut stage = Stage::of(Redis::start_with(&arguments));
+    let ada = visitor(&stage.client().await, "ada").await;
+    let all_are_used = async |stage: &Stage<Redis>| {
+        for _ in 0..CONNECTIONS {
+            assert_eq!(ada.peek("/look").await.ok(), written("ada"));
+        }
+        let clients = stage.server.ask(&["CLIENT", "LIST", "TYPE", "normal"]);
+        assert_eq!(
+            clients.matches(" cmd=get ").count(),
+            CONNECTIONS,
+            "{clients}"
+        );
+        for _ in 0..CONNECTIONS {
+            ada.peek("/write/ada").await.ok();
+        }
+    };
+    all_are_used(&stage).await;
+
+    stage.server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+    all_are_used(&stage).await;
+
+    stage.server.restart();
+    all_are_used(&stage).await;
+
+    stage.server.kill();
+    for _ in 0..CONNECTIONS {
+        is_not_loaded(&ada.peek("/look").await);
+    }
+    stage.server.restart();
+    all_are_used(&stage).await;
+}
+
 /// It ends a moment after it was told to.
 fn kill_script(redis: &Redis) {
     redis.ask(&["SCRIPT", "KILL"]);
@@ -189,27 +227,37 @@ async fn server_without_a_free_connection_is_a_503_until_it_has_one() {
         };
         let ada = visitor(&client, "ada").await;
 
-        let other = take_all_places(stage.server.port());
-        for _ in 0..2 {
+        let others = take_all_places(stage.server.port());
+        for _ in 0..2 * CONNECTIONS {
             let (answer, log) = logged(&ada, "/look").await;
             is_not_loaded(&answer);
             says_why(&log);
         }
 
-        leave(other);
-        assert_eq!(ada.peek("/look").await.ok(), written("ada"));
+        others.into_iter().for_each(leave);
+        for _ in 0..CONNECTIONS {
+            assert_eq!(ada.peek("/look").await.ok(), written("ada"));
+        }
     }
 }
 
-/// A connection that is the only one, and remains it.
-fn take_all_places(port: u16) -> TcpStream {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let commands = b"CONFIG SET maxclients 1\r\nCLIENT KILL TYPE normal\r\n";
-    stream.write_all(commands).unwrap();
-    let mut answers = [0; b"+OK\r\n:1\r\n".len()];
-    stream.read_exact(&mut answers).unwrap();
-    assert_eq!(&answers, b"+OK\r\n:1\r\n");
-    stream
+/// Leaves the server as many places as the storage takes, all of them taken: by connections that are the only ones.
+fn take_all_places(port: u16) -> Vec<TcpStream> {
+    let say = |commands: &str, expected: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(commands.as_bytes()).unwrap();
+        let mut answers = vec![0; expected.len()];
+        stream.read_exact(&mut answers).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answers), expected);
+        stream
+    };
+    let limit = format!("CONFIG SET maxclients {CONNECTIONS}\r\n");
+    let only = say(
+        &format!("{limit}CLIENT KILL TYPE normal\r\n"),
+        &format!("+OK\r\n:{CONNECTIONS}\r\n"),
+    );
+    let others = (1..CONNECTIONS).map(|_| say("PING\r\n", "+PONG\r\n"));
+    std::iter::once(only).chain(others).collect()
 }
 
 /// Waits until its place is free.
