@@ -250,9 +250,7 @@ impl Context {
         let turn = self.0.turns.get(usize::from(*first) % TURNS)?;
         Some(turn.lock().await)
     }
-}
 
-impl Context {
     /// The candidates are looked for anew after the first, and that is boxed: nearly all requests have no other, and wait with
     /// less in hand.
     async fn open<'a, I>(&self, values: impl Fn() -> I) -> Result<Session, Error>
