@@ -135,6 +135,13 @@ impl Changes {
         self.slots().iter().map(|slot| &*slot.key)
     }
 
+    /// Whether there are updates that are to be run again, which is for the user's code to do, also when the record is still the
+    /// one that was loaded.
+    pub(crate) fn has_stale_steps(&self) -> bool {
+        let is_stale = |slot: &Slot| matches!(&slot.lasting, Lasting::Updated(update) if matches!(update.base, Base::Stale));
+        self.slots().iter().any(is_stale)
+    }
+
     /// Whether everything that was there before is gone.
     pub(crate) fn has_cleared(&self) -> bool {
         self.cleared.is_some()
@@ -357,7 +364,8 @@ impl Changes {
     }
 
     fn slots_mut(&mut self) -> &mut Vec<Slot> {
-        Arc::make_mut(self.slots.get_or_insert_default())
+        let few = || Arc::new(Vec::with_capacity(4));
+        Arc::make_mut(self.slots.get_or_insert_with(few))
     }
 
     fn slot(&self, key: &str) -> Option<&Slot> {

@@ -7,7 +7,6 @@ use crate::base64url::{self, TEXT_OF_32};
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::keys::{KeyRing, Message, Opened};
-use crate::text::utf8;
 
 /// The most that browsers keep of a cookie: name and value together, in bytes (RFC 6265bis §5.6).
 pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
@@ -213,9 +212,9 @@ impl SessionCookie {
     }
 
     /// The id in a value that one of our keys signed under this name. Every failure looks the same.
-    pub(crate) fn verify(&self, value: &str) -> Option<(SessionId, Opened)> {
+    pub(crate) fn verify(&self, value: &[u8]) -> Option<(SessionId, Opened)> {
         let (id, signature) = value.split_at_checked(TEXT_OF_32)?;
-        let [id, signature] = base64url::decode_two(id, signature.strip_prefix('.')?)?;
+        let [id, signature] = base64url::decode_two(id, signature.strip_prefix(b".")?)?;
         let message = Message {
             cookie_name: &self.name,
             id: &id,
@@ -232,7 +231,7 @@ impl SessionCookie {
     /// The values that a request's Cookie fields hold under this name, in order.
     ///
     /// RFC 6265bis §5.8 sends pairs as `name=value` with `; ` between. Names are compared byte for byte, and nothing is decoded.
-    pub(crate) fn values<'a>(&'a self, field: &'a [u8]) -> impl Iterator<Item = &'a str> + 'a {
+    pub(crate) fn values<'a>(&'a self, field: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + 'a {
         let mut rest = Some(field);
         let pairs = std::iter::from_fn(move || {
             let field = rest?;
@@ -248,7 +247,7 @@ impl SessionCookie {
                     .strip_prefix(b"=")?;
                 let value = value.trim_ascii_end();
                 let may_be_ours = !value.is_empty() && value.len() <= MAX_COOKIE_BYTES;
-                may_be_ours.then(|| utf8(value))?
+                may_be_ours.then_some(value)
             })
             .take(MAX_CANDIDATES)
     }
@@ -388,7 +387,7 @@ mod tests {
     fn values(field: &str) -> Vec<String> {
         cookie("id")
             .values(field.as_bytes())
-            .map(str::to_owned)
+            .map(|value| std::str::from_utf8(value).unwrap().to_owned())
             .collect()
     }
 
@@ -409,11 +408,6 @@ mod tests {
     fn what_cannot_be_ours_is_not_looked_at() {
         assert!(values(&format!("id={}", "x".repeat(MAX_COOKIE_BYTES + 1))).is_empty());
         assert_eq!(values(&"id=1;".repeat(100)).len(), MAX_CANDIDATES);
-        let cookie = cookie("id");
-        assert_eq!(
-            cookie.values(b"id=\xff\xfe; id=1").collect::<Vec<_>>(),
-            ["1"]
-        );
     }
 
     #[test]
@@ -422,10 +416,10 @@ mod tests {
         let value = cookie("one").sign(&id);
         assert_eq!(value.len(), 2 * TEXT_OF_32 + 1);
         assert_eq!(
-            cookie("one").verify(&value),
+            cookie("one").verify(value.as_bytes()),
             Some((id, Opened::ByCurrentKey))
         );
-        assert_eq!(cookie("two").verify(&value), None);
+        assert_eq!(cookie("two").verify(value.as_bytes()), None);
     }
 
     #[test]
@@ -436,13 +430,15 @@ mod tests {
             for bit in 0..8 {
                 let mut changed = value.clone().into_bytes();
                 changed[index] ^= 1 << bit;
-                if let Ok(changed) = String::from_utf8(changed) {
-                    assert_eq!(cookie.verify(&changed), None, "byte {index}, bit {bit}");
-                }
+                assert_eq!(cookie.verify(&changed), None, "byte {index}, bit {bit}");
             }
-            assert_eq!(cookie.verify(&value[..index]), None, "{index} bytes");
+            assert_eq!(
+                cookie.verify(&value.as_bytes()[..index]),
+                None,
+                "{index} bytes"
+            );
         }
-        assert_eq!(cookie.verify(&format!("{value}A")), None);
+        assert_eq!(cookie.verify(format!("{value}A").as_bytes()), None);
     }
 
     #[test]

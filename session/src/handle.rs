@@ -32,7 +32,9 @@ pub struct Handle {
 pub(crate) struct Core {
     state: Mutex<State>,
     /// What the session was opened by, and commits through.
-    home: OnceLock<Context>,
+    home: Option<Context>,
+    /// The same of one that was opened by nothing, from its first commit on.
+    later_home: OnceLock<Context>,
     /// A commit has ended while others wait for their turn.
     freed: Notify,
 }
@@ -78,11 +80,11 @@ impl Handle {
     /// Inlined, the state is made where it stays, or nearly: it is large to be moved about.
     #[inline]
     pub(crate) fn of(state: State, home: Option<&Context>) -> Self {
-        let home = home.cloned();
         Self {
             core: Arc::new(Core {
                 state: Mutex::new(state),
-                home: home.map_or_else(OnceLock::new, OnceLock::from),
+                home: home.cloned(),
+                later_home: OnceLock::new(),
                 freed: Notify::const_new(),
             }),
             prefix: Cow::Borrowed(""),
@@ -97,12 +99,15 @@ impl Handle {
     }
 
     pub(crate) fn home(&self) -> Option<&Context> {
-        self.core.home.get()
+        let Core {
+            home, later_home, ..
+        } = &*self.core;
+        home.as_ref().or_else(|| later_home.get())
     }
 
     /// Binds the session to what opened it, unless it is bound already: then `false`. A session has one home for its life.
     pub(crate) fn settle(&self, home: &Context) -> bool {
-        self.core.home.get().is_none() && self.core.home.set(home.clone()).is_ok()
+        self.home().is_none() && self.core.later_home.set(home.clone()).is_ok()
     }
 
     /// Waits for a commit's turn, which there is nearly always at once.
@@ -426,15 +431,20 @@ impl View {
         let terms = seen.terms;
         Self { source, terms }
     }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.source {
+            Source::Changed(json) => json.as_bytes(),
+            Source::Stored(record, range) => record.bytes(range.clone()),
+        }
+    }
 }
 
 impl Deref for View {
     type Target = str;
 
     fn deref(&self) -> &str {
-        match &self.source {
-            Source::Changed(json) => json,
-            Source::Stored(record, range) => record.text(range.clone()),
-        }
+        // Invariant: a value is text.
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 }

@@ -14,7 +14,8 @@ use crate::record::MAX_RECORD_BYTES;
 use crate::schema::{Privilege, SessionSchema};
 use crate::session::Session;
 use crate::state::{CookieUpdate, State};
-use crate::storage::{BoxStorage, Call, SessionStorage};
+use crate::storage::{BoxStorage, SessionStorage};
+use crate::text::utf8;
 
 mod ending;
 
@@ -126,9 +127,13 @@ impl Sessions {
         let mut values = Vec::new();
         for field in cookie_fields {
             let found = context.cookie().values(field.as_ref());
-            values.extend(found.map(str::to_owned).take(MAX_CANDIDATES - values.len()));
+            values.extend(
+                found
+                    .map(<[u8]>::to_owned)
+                    .take(MAX_CANDIDATES - values.len()),
+            );
         }
-        async move { context.open(|| values.iter().map(String::as_str)).await }
+        async move { context.open(|| values.iter().map(Vec::as_slice)).await }
     }
 
     /// As [`open`](Self::open), for fields that outlive the call: nothing is copied.
@@ -255,7 +260,7 @@ impl Context {
     /// less in hand.
     async fn open<'a, I>(&self, values: impl Fn() -> I) -> Result<Session, Error>
     where
-        I: Iterator<Item = &'a str>,
+        I: Iterator<Item = &'a [u8]>,
     {
         let Some(first) = values().next() else {
             return self.begin(false);
@@ -274,10 +279,14 @@ impl Context {
         Box::pin(others).await
     }
 
-    async fn read(&self, value: &str) -> Result<Option<Session>, Error> {
-        let session = match self.0.storage.call_read(value, self) {
-            Call::Done(Some(session)) => session?,
-            call => call.await?,
+    async fn read(&self, value: &[u8]) -> Result<Option<Session>, Error> {
+        let storage = &self.0.storage;
+        let session = match storage.__read_at_once(value, self) {
+            Some(session) => session?,
+            None => match utf8(value) {
+                Some(value) => storage.read(value, self).await?,
+                None => None,
+            },
         };
         if let Some(session) = &session {
             // One that a storage has made by itself, of another's data for example.

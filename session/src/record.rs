@@ -126,7 +126,7 @@ impl Record {
     }
 
     /// A record with nothing in it.
-    #[cfg(any(test, feature = "cookie"))]
+    #[cfg(test)]
     pub(crate) fn empty(created_at: u64) -> Self {
         pack(created_at, State::Live, &mut [])
     }
@@ -196,12 +196,9 @@ impl Record {
         start..start.saturating_add(value.len())
     }
 
-    /// The text that stands at a place given by [`range_of`](Self::range_of).
-    pub(crate) fn text(&self, range: Range<usize>) -> &str {
-        self.packed
-            .get(range)
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or_default()
+    /// What stands at a place given by [`range_of`](Self::range_of).
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.packed.get(range).unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {

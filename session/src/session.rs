@@ -260,12 +260,12 @@ impl Session {
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let handle = self.handle();
         if let Some(json) = handle.lasting_at(key) {
-            return decode(key, &json).map(Some);
+            return decode(key, json.bytes()).map(Some);
         }
         let Some(json) = handle.flash_at(key) else {
             return Ok(None);
         };
-        let value = decode(key, &json)?;
+        let value = decode(key, json.bytes())?;
         let is_taken = handle.state().take_flash(key.to_owned().into());
         Ok(is_taken.then_some(value))
     }
@@ -276,7 +276,9 @@ impl Session {
     ///
     /// [`Error::Mismatch`] when the value is not a `T`.
     pub fn peek<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.view(key).map(|json| decode(key, &json)).transpose()
+        self.view(key)
+            .map(|json| decode(key, json.bytes()))
+            .transpose()
     }
 
     /// Sets a lasting value. A value that cannot be written as JSON makes the commit fail.
@@ -308,7 +310,7 @@ impl Session {
         let step = {
             let key = key.to_owned();
             Step::new(move |stored| {
-                let mut value = stored.and_then(|json| decode::<T>(&key, json).ok());
+                let mut value = stored.and_then(|json| decode::<T>(&key, json.as_bytes()).ok());
                 change(&mut value);
                 value.map(|value| encode(&key, &value)).transpose()
             })

@@ -9,7 +9,7 @@ use crate::record::Record;
 use crate::storage::Loaded;
 
 /// Invariant of the lock: no code of the user's runs under it, so it is neither poisoned nor taken twice.
-pub(crate) struct State {
+pub struct State {
     /// The id that the browser is to have after the response.
     pub(crate) id: SessionId,
     pub(crate) created_at: u64,
@@ -71,7 +71,7 @@ pub(crate) enum CommitTurn {
 
 /// A session as its storage holds it.
 #[derive(Clone)]
-pub(crate) struct Stored {
+pub struct Stored {
     pub(crate) key: StorageKey,
     pub(crate) record: Record,
     pub(crate) version: u64,
@@ -106,13 +106,6 @@ pub(crate) struct Doomed {
     pub(crate) version: u64,
     /// That it was not carried out has been logged.
     pub(crate) logged: bool,
-}
-
-impl Snapshot {
-    /// Whether the session has come to its absolute limit while the request was under way: there is nothing to write to.
-    pub(crate) fn is_over(&self, expiry: Expiry, now: u64) -> bool {
-        self.stored.is_some() && expiry.deadline(self.created_at, now) <= now
-    }
 }
 
 /// What a save means for the browser's cookie.
@@ -303,7 +296,8 @@ impl State {
 
     /// Reports what was changed when no response could commit it any more, and never was by hand.
     pub(crate) fn report_lost(&self) {
-        if self.headers == Headers::Due || self.fate == Fate::Gone {
+        let is_clean = self.changes.is_empty() && self.rotation.is_none() && self.doomed.is_empty();
+        if is_clean || self.headers == Headers::Due || self.fate == Fate::Gone {
             return;
         }
         let keys: Vec<&str> = self.changes.touched().collect();
@@ -321,18 +315,28 @@ impl State {
         }
     }
 
-    /// What there is to write, if everything can be written.
-    pub(crate) fn snapshot(&mut self) -> Result<Snapshot, Error> {
+    /// Whether the session has come to its absolute limit while the request was under way: there is nothing to write to.
+    pub(crate) fn is_over(&self, expiry: Expiry, now: u64) -> bool {
+        self.stored.is_some() && expiry.deadline(self.created_at, now) <= now
+    }
+
+    /// Whether everything can be written.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         // A destroyed session that nothing follows needs no id.
         let needs_id = self.stored.is_some() || !self.changes.is_empty();
         let fault = self.fault.as_ref().filter(|_| needs_id);
         if let Some(fault) = fault.or_else(|| self.changes.fault()) {
             return Err(fault.clone());
         }
+        Ok(())
+    }
+
+    /// What there is to write.
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
         if !self.changes.is_empty() {
             self.change(Changes::begin_commit);
         }
-        Ok(Snapshot {
+        Snapshot {
             id: self.id.clone(),
             created_at: self.created_at,
             stored: self.stored.clone(),
@@ -342,7 +346,7 @@ impl State {
             headers_sent: self.headers == Headers::Sent,
             life: self.life,
             renewals: self.renewals,
-        })
+        }
     }
 
     /// Takes in what a save means for the browser's cookie.
@@ -391,16 +395,24 @@ impl State {
         self.stored = Some(stored);
     }
 
+    /// Takes in that all of it was written, while nobody else could change any of it.
+    pub(crate) fn replaced(&mut self, stored: Stored) {
+        self.changes = self.changes.emptied();
+        self.rotation = None;
+        self.resend = false;
+        self.stored = Some(stored);
+    }
+
     /// Takes in that another request destroyed the session.
     pub(crate) fn vanished(&mut self, snapshot: &Snapshot) {
         if self.life == snapshot.life {
-            self.fate = Fate::Gone;
-            self.drop_changes();
+            self.vanish();
         }
     }
 
-    /// Drops changes that were made after another request's destruction had been seen.
-    pub(crate) fn drop_changes(&mut self) {
+    /// Takes in that the session is no more. It may be said again of one that was changed since.
+    pub(crate) fn vanish(&mut self) {
+        self.fate = Fate::Gone;
         self.changes = self.changes.emptied();
         self.rotation = None;
         self.resend = false;
@@ -439,9 +451,9 @@ mod tests {
         let before = state.id.clone();
         state.rotate(no_random(), 0);
         assert!(state.id == before && state.rotation.is_none());
-        assert!(matches!(state.snapshot(), Err(Error::Random(_))));
+        assert!(matches!(state.check(), Err(Error::Random(_))));
         state.rotate(SessionId::generate(), 0);
-        assert!(state.snapshot().is_ok() && state.rotation.is_some());
+        assert!(state.check().is_ok() && state.rotation.is_some());
     }
 
     #[test]
@@ -449,11 +461,11 @@ mod tests {
         let mut state = stored();
         state.destroy(no_random(), 0);
         assert_eq!(state.doomed.len(), 1);
-        assert!(state.snapshot().is_ok());
+        assert!(state.check().is_ok());
         write(&mut state);
-        assert!(matches!(state.snapshot(), Err(Error::Random(_))));
+        assert!(matches!(state.check(), Err(Error::Random(_))));
         state.destroy(SessionId::generate(), 0);
         write(&mut state);
-        assert!(state.snapshot().is_ok());
+        assert!(state.check().is_ok());
     }
 }

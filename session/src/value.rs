@@ -20,7 +20,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json
 /// What a value is written to.
 pub type Writer<'a, 'b> = &'a mut serde_json::Serializer<&'b mut Scratch>;
 /// What a value is read from.
-pub type Reader<'a, 'b> = &'a mut serde_json::Deserializer<serde_json::de::StrRead<'b>>;
+pub type Reader<'a, 'b> = &'a mut serde_json::Deserializer<serde_json::de::SliceRead<'b>>;
 
 /// Writes a value as it is stored, by a function of its own.
 pub(crate) fn encode_by<T: ?Sized>(
@@ -94,18 +94,18 @@ impl io::Write for Scratch {
     }
 }
 
-/// Reads a stored value.
-pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, Error> {
+/// Reads a stored value. Strings in it are looked at as text when they are read, and the rest need not be.
+pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &[u8]) -> Result<T, Error> {
     decode_by(key, json, |reader| T::deserialize(reader))
 }
 
 /// Reads a stored value, by a function of its own.
 pub(crate) fn decode_by<T>(
     key: &str,
-    json: &str,
+    json: &[u8],
     read: impl FnOnce(Reader<'_, '_>) -> Result<T, serde_json::Error>,
 ) -> Result<T, Error> {
-    let mut reader = serde_json::Deserializer::from_str(json);
+    let mut reader = serde_json::Deserializer::from_slice(json);
     let value = read(&mut reader).and_then(|value| reader.end().map(|()| value));
     // The reader's own message may quote the value, so it goes no further.
     value.map_err(|_| Error::Mismatch {
@@ -175,7 +175,7 @@ mod tests {
         assert!(matches!(error, Error::TooDeep { key, limit: MAX_DEPTH } if key == "tree"));
         let json = encode("tree", &nested(MAX_DEPTH)).unwrap();
         assert_eq!(
-            decode::<serde_json::Value>("tree", &json).unwrap(),
+            decode::<serde_json::Value>("tree", json.as_bytes()).unwrap(),
             nested(MAX_DEPTH)
         );
     }
@@ -184,7 +184,7 @@ mod tests {
     fn errors_name_the_key_and_quote_no_value() {
         let error = encode("map", &BTreeMap::from([(vec!["hunter2"], 1)])).unwrap_err();
         assert!(error.to_string().contains("`map`") && !format!("{error:?}").contains("hunter2"));
-        let error = decode::<u64>("id", "\"hunter2\"").unwrap_err();
+        let error = decode::<u64>("id", b"\"hunter2\"").unwrap_err();
         assert!(error.to_string().contains("`id`") && !format!("{error:?}").contains("hunter2"));
     }
 }

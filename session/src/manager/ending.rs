@@ -1,6 +1,7 @@
 //! How a request ends, and what is left to a session after its response.
 
-use std::borrow::Borrow;
+use std::future::Future;
+use std::pin::Pin;
 
 use http::HeaderValue;
 
@@ -8,20 +9,20 @@ use crate::error::{Chain, Error};
 use crate::manager::Sessions;
 use crate::schema::SessionSchema;
 use crate::session::Session;
-use crate::state::{CommitTurn, CookieUpdate, Headers};
-use crate::storage::{Call, SessionStorage};
+use crate::state::{CommitTurn, CookieUpdate, Headers, State};
+use crate::storage::SessionStorage;
 
 /// What the end of a request comes to: whether the session is committed, and the Set-Cookie field.
 pub(crate) type Finished = (Result<(), Error>, Option<HeaderValue>);
 
-pub(crate) type Finish = Call<'static, Finished>;
+pub(crate) type Finish = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 /// A session whose response is about to leave. However that ends, the browser can be told nothing more afterwards.
-pub(crate) struct Leaving<S: Borrow<Session>>(pub(crate) S);
+pub(crate) struct Leaving(pub(crate) Session);
 
-impl<S: Borrow<Session>> Drop for Leaving<S> {
+impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.borrow().handle().state().headers = Headers::Sent;
+        self.0.handle().state().headers = Headers::Sent;
     }
 }
 
@@ -60,30 +61,47 @@ impl Sessions {
         session.handle().state().headers = Headers::Sent;
     }
 
-    /// Ends a request that has nothing to write: its session was read, and the activity need not be written yet.
-    ///
-    /// Else `false`, and the request is still to be [finished](Self::finish).
-    pub(crate) fn end_settled(&self, session: &Session) -> bool {
+    /// Ends a request whose handler has done well, if that needs no waiting: its session was only read, and the activity need
+    /// not be written yet, or the storage writes at once what has changed. Else the request is still to be
+    /// [finished](Self::finish).
+    pub(crate) fn finish_at_once(&self, session: &Session) -> Option<Finished> {
         let handle = session.handle();
+        if let Some(finished) = self.settle(&mut handle.state()) {
+            return Some(finished);
+        }
+        // The clock may be the user's code, so it is read outside of the lock.
+        let now = self.context.now_unix();
         let mut state = handle.state();
+        if state.turn == CommitTurn::Taken {
+            return None;
+        }
+        let storage = &self.context.0.storage;
+        let saved = storage.__save_at_once(&mut state, &self.context, now)?;
+        let finished = self.leave(&mut state, saved);
+        drop(state);
+        report(&finished);
+        Some(finished)
+    }
+
+    fn settle(&self, state: &mut State) -> Option<Finished> {
         // A commit that is under way in a task of the handler's has yet to leave its cookie.
         let is_free = state.turn == CommitTurn::Free;
         let is_settled = is_free && state.is_settled(self.context.expiry());
-        if is_settled {
+        is_settled.then(|| {
             state.headers = Headers::Sent;
-        }
-        is_settled
+            (Ok(()), None)
+        })
     }
 
     /// Ends a request: commits the session, or, after a handler that failed, carries out a destruction alone.
     ///
     /// The Set-Cookie field stands beside the outcome: also a failed response tells the browser what has been done.
-    pub(crate) fn finish(&self, session: &Session, handler_failed: bool) -> Finish {
+    pub(crate) fn finish(&self, session: Session, handler_failed: bool) -> Finish {
         let storage = &self.context.0.storage;
-        storage.call_finish(self, session, handler_failed)
+        storage.finish(self.clone(), Leaving(session), handler_failed)
     }
 
-    /// [`finish`](Self::finish), over the storage itself. Dropped while it waits, it may be begun again.
+    /// [`finish`](Self::finish), over the storage itself.
     pub(crate) async fn finish_in(
         &self,
         storage: &impl SessionStorage,
@@ -103,6 +121,14 @@ impl Sessions {
             storage.save(session, &self.context).await
         };
         let mut state = handle.state();
+        let finished = self.leave(&mut state, saved);
+        turn.end(state);
+        report(&finished);
+        finished
+    }
+
+    /// What a response leaves with, after a commit that came to that.
+    fn leave(&self, state: &mut State, saved: Result<CookieUpdate, Error>) -> Finished {
         let mut outcome = saved.and_then(|update| state.take_in(update));
         let due = std::mem::take(&mut state.cookie_due);
         let set_cookie = self.context.set_cookie(due).unwrap_or_else(|error| {
@@ -113,10 +139,12 @@ impl Sessions {
         if outcome.is_err() {
             state.give_up();
         }
-        turn.end(state);
-        if let Err(error) = &outcome {
-            tracing::error!(error = %Chain(error), "session could not be committed");
-        }
         (outcome, set_cookie)
+    }
+}
+
+fn report((outcome, _): &Finished) {
+    if let Err(error) = outcome {
+        tracing::error!(error = %Chain(error), "session could not be committed");
     }
 }

@@ -10,8 +10,6 @@
     reason = "public for the derive alone, which finds it under `__private`"
 )]
 
-use std::borrow::Cow;
-
 use crate::changes::FlashLifetime;
 use crate::error::Error;
 use crate::handle::{Target, View};
@@ -77,18 +75,17 @@ impl Place {
         Target::field(self, handle)
     }
 
-    /// The keys that the value may be found under, former ones first.
-    fn keys(&self, handle: &Handle) -> impl Iterator<Item = Cow<'static, str>> {
-        let keys = self.aliases.iter().chain([&self.key]);
-        keys.map(|key| handle.key(key))
-    }
-
+    /// What stands under a former key, or else under the field's own.
     fn lasting(&self, handle: &Handle) -> Option<View> {
-        self.keys(handle).find_map(|key| handle.lasting_at(&key))
+        let at = |key: &'static str| handle.lasting_at(&handle.key(key));
+        let former = self.aliases.iter().find_map(|key| at(key));
+        former.or_else(|| at(self.key))
     }
 
     fn flash(&self, handle: &Handle) -> Option<View> {
-        self.keys(handle).find_map(|key| handle.flash_at(&key))
+        let at = |key: &'static str| handle.flash_at(&handle.key(key));
+        let former = self.aliases.iter().find_map(|key| at(key));
+        former.or_else(|| at(self.key))
     }
 }
 
@@ -119,12 +116,12 @@ impl<T> Codec<T> {
         encode_by(key, value, self.write)
     }
 
-    fn decode(self, key: &str, json: &str) -> Result<T, Error> {
+    fn decode(self, key: &str, json: &[u8]) -> Result<T, Error> {
         decode_by(key, json, self.read)
     }
 
     /// The value, or nothing, which is reported, when it does not fit.
-    fn decode_or_report(self, handle: &Handle, key: &'static str, json: &str) -> Option<T> {
+    fn decode_or_report(self, handle: &Handle, key: &'static str, json: &[u8]) -> Option<T> {
         let value = self.decode(&handle.key(key), json);
         value.map_err(|error| handle.report(&error)).ok()
     }
@@ -155,7 +152,8 @@ pub const fn optional_with<T>(place: Place, codec: Codec<T>) -> Optional<T> {
 impl<T: 'static> Optional<T> {
     pub fn get(&self, handle: &Handle) -> Option<T> {
         let json = self.place.lasting(handle)?;
-        self.codec.decode_or_report(handle, self.place.key, &json)
+        self.codec
+            .decode_or_report(handle, self.place.key, json.bytes())
     }
 
     pub fn set(&self, handle: &Handle, value: &T) {
@@ -166,7 +164,7 @@ impl<T: 'static> Optional<T> {
     pub fn update(&self, handle: &Handle, change: impl Fn(&mut Option<T>) + Send + 'static) {
         let (codec, key) = (self.codec, handle.key(self.place.key));
         let step = Step::new(move |stored| {
-            let mut value = stored.and_then(|json| codec.decode(&key, json).ok());
+            let mut value = stored.and_then(|json| codec.decode(&key, json.as_bytes()).ok());
             change(&mut value);
             value.map(|value| codec.encode(&key, &value)).transpose()
         });
@@ -186,7 +184,7 @@ impl<T: 'static> Optional<T> {
             return Ok(());
         };
         let key = handle.key(self.place.key);
-        self.codec.decode(&key, &json).map(drop)
+        self.codec.decode(&key, json.bytes()).map(drop)
     }
 }
 
@@ -263,7 +261,8 @@ impl<T> Flash<T> {
 
     pub fn peek(&self, handle: &Handle) -> Option<T> {
         let json = self.place.flash(handle)?;
-        self.codec.decode_or_report(handle, self.place.key, &json)
+        self.codec
+            .decode_or_report(handle, self.place.key, json.bytes())
     }
 
     pub fn has(&self, handle: &Handle) -> bool {
@@ -279,6 +278,6 @@ impl<T> Flash<T> {
             return Ok(());
         };
         let key = handle.key(self.place.key);
-        self.codec.decode(&key, &json).map(drop)
+        self.codec.decode(&key, json.bytes()).map(drop)
     }
 }

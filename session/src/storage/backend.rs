@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::error::StorageError;
 use crate::id::StorageKey;
 use crate::record::Record;
+use crate::storage::in_process::InProcess;
 
 /// A place for records: what a database has to do to keep sessions.
 ///
@@ -159,8 +160,11 @@ pub trait Backend: Send + Sync + 'static {
         BoxBackend(Arc::new(self))
     }
 
+    /// This backend as one that is in the process, if it is one: then the protocol need not wait for it.
     #[doc(hidden)]
-    const __NEVER_WAITS: bool = false;
+    fn __in_process(&self) -> Option<&dyn InProcess> {
+        None
+    }
 }
 
 /// What [`Backend::load`] finds.
@@ -244,6 +248,10 @@ impl<B: Backend> Backend for Arc<B> {
     async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
         (**self).delete(key).await
     }
+
+    fn __in_process(&self) -> Option<&dyn InProcess> {
+        (**self).__in_process()
+    }
 }
 
 /// A [`Backend`] without its type. Cheap to clone; the clones share the backend.
@@ -289,6 +297,10 @@ impl Backend for BoxBackend {
     fn boxed(self) -> Self {
         self
     }
+
+    fn __in_process(&self) -> Option<&dyn InProcess> {
+        self.0.in_process()
+    }
 }
 
 impl fmt::Debug for BoxBackend {
@@ -317,6 +329,7 @@ trait DynBackend: Send + Sync {
     ) -> BoxFuture<'a, Updated>;
     fn touch<'a>(&'a self, key: &'a StorageKey, expires_at: SystemTime) -> BoxFuture<'a, Touched>;
     fn delete<'a>(&'a self, key: &'a StorageKey) -> BoxFuture<'a, ()>;
+    fn in_process(&self) -> Option<&dyn InProcess>;
 }
 
 impl<B: Backend> DynBackend for B {
@@ -349,5 +362,9 @@ impl<B: Backend> DynBackend for B {
 
     fn delete<'a>(&'a self, key: &'a StorageKey) -> BoxFuture<'a, ()> {
         Box::pin(Backend::delete(self, key))
+    }
+
+    fn in_process(&self) -> Option<&dyn InProcess> {
+        self.__in_process()
     }
 }

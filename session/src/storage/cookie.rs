@@ -8,7 +8,7 @@ use crate::keys::{KEY_ID_BYTES, NONCE_BYTES, Opened, TAG_BYTES};
 use crate::manager::Context;
 use crate::record::Record;
 use crate::session::Session;
-use crate::state::{CookieUpdate, Fate, Headers, Stored};
+use crate::state::{CookieUpdate, Fate, Headers, State, Stored};
 use crate::storage::session_storage::SessionStorage;
 
 /// Fixes the suite, AES-256-GCM-SIV, and what is sealed. Another suite would be another format, never a choice of the sender's.
@@ -59,81 +59,98 @@ impl CookieStorage {
 }
 
 impl SessionStorage for CookieStorage {
-    const __NEVER_WAITS: bool = true;
-
     async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
-        let Some((id, stored, opened)) = open(context.cookie(), value) else {
-            return Ok(None);
-        };
-        let created_at = stored.record.created_at_unix();
-        let (now, expiry) = (context.now_unix(), context.expiry());
-        if expiry.has_passed(created_at, stored.expires_at, now) {
-            return Ok(None);
-        }
-        let resend = opened == Opened::ByOlderKey;
-        let handle = Handle::stored(id, stored, resend, now, context);
-        Ok(Some(Session::from_handle(handle)))
+        Ok(read(value.as_bytes(), context))
     }
 
     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
-        let handle = session.handle();
-        let (now, expiry) = (context.now_unix(), context.expiry());
-        let snapshot = {
-            let mut state = handle.state();
-            if state.headers == Headers::Sent && !state.doomed.is_empty() {
-                return Err(Error::HeadersSent);
-            }
-            state.doomed.clear();
-            if std::mem::take(&mut state.removal_due) {
-                state.cookie_due = CookieUpdate::Remove;
-            }
-            let snapshot = state.snapshot()?;
-            if snapshot.is_over(expiry, now) {
-                state.vanished(&snapshot);
-            }
-            if state.fate == Fate::Gone {
-                state.drop_changes();
-                return Ok(CookieUpdate::Keep);
-            }
-            snapshot
-        };
-        let (seen, is_stored) = match &snapshot.stored {
-            Some(stored) => (stored.record.clone(), true),
-            None => (Record::empty(snapshot.created_at), false),
-        };
-        let record = snapshot
-            .changes
-            .apply(&seen, Some(&seen), context.max_record_bytes(), now)?;
-        let expires_at = expiry.deadline(snapshot.created_at, now);
-        let moves = snapshot.stored.as_ref().is_some_and(|stored| {
-            snapshot.resend
-                || snapshot.rotation.is_some()
-                || expiry.is_worth_writing(stored.expires_at, expires_at)
-        });
-        let holds_something = is_stored || record.len() > 0;
-        if !holds_something || (snapshot.changes.is_empty() && !moves) {
-            return Ok(CookieUpdate::Keep);
-        }
-        if snapshot.headers_sent && (!snapshot.changes.is_empty() || snapshot.rotation.is_some()) {
-            return Err(Error::HeadersSent);
-        }
-        if snapshot.headers_sent {
-            // The activity alone waits for the next request.
-            return Ok(CookieUpdate::Keep);
-        }
-        let value = seal(context.cookie(), &snapshot.id, &record, expires_at)?;
-        let stored = Stored {
-            key: StorageKey::NONE,
-            record,
-            version: 0,
-            expires_at,
-        };
-        handle.state().written(&snapshot, stored, None);
-        Ok(CookieUpdate::Set {
-            value,
-            max_age: expires_at.saturating_sub(now),
-        })
+        let now = context.now_unix();
+        save(&mut session.handle().state(), context, now)
     }
+
+    fn __read_at_once(
+        &self,
+        value: &[u8],
+        context: &Context,
+    ) -> Option<Result<Option<Session>, Error>> {
+        Some(Ok(read(value, context)))
+    }
+
+    fn __save_at_once(
+        &self,
+        state: &mut State,
+        context: &Context,
+        now: u64,
+    ) -> Option<Result<CookieUpdate, Error>> {
+        Some(save(state, context, now))
+    }
+}
+
+fn read(value: &[u8], context: &Context) -> Option<Session> {
+    let (id, stored, opened) = open(context.cookie(), value)?;
+    let created_at = stored.record.created_at_unix();
+    let (now, expiry) = (context.now_unix(), context.expiry());
+    if expiry.has_passed(created_at, stored.expires_at, now) {
+        return None;
+    }
+    let resend = opened == Opened::ByOlderKey;
+    let handle = Handle::stored(id, stored, resend, now, context);
+    Some(Session::from_handle(handle))
+}
+
+/// Nothing changes while the state is locked. So no change meets another, and no step of an update is run again, which would be
+/// the user's code.
+fn save(state: &mut State, context: &Context, now: u64) -> Result<CookieUpdate, Error> {
+    let has_left = state.headers == Headers::Sent;
+    if has_left && !state.doomed.is_empty() {
+        return Err(Error::HeadersSent);
+    }
+    state.doomed.clear();
+    if std::mem::take(&mut state.removal_due) {
+        state.cookie_due = CookieUpdate::Remove;
+    }
+    state.check()?;
+    let expiry = context.expiry();
+    if state.fate == Fate::Gone || state.is_over(expiry, now) {
+        state.vanish();
+        return Ok(CookieUpdate::Keep);
+    }
+    let expires_at = expiry.deadline(state.created_at, now);
+    let moves = state.stored.as_ref().is_some_and(|stored| {
+        let is_active = expiry.is_worth_writing(stored.expires_at, expires_at);
+        state.resend || state.rotation.is_some() || is_active
+    });
+    if state.changes.is_empty() && !moves {
+        return Ok(CookieUpdate::Keep);
+    }
+    let limit = context.max_record_bytes();
+    let record = match state.record() {
+        Some(seen) => state.changes.apply(seen, Some(seen), limit, now)?,
+        None => state.changes.begin(state.created_at, limit, now)?,
+    };
+    if state.stored.is_none() && record.len() == 0 {
+        return Ok(CookieUpdate::Keep);
+    }
+    if has_left {
+        // The activity alone waits for the next request.
+        let is_activity = state.changes.is_empty() && state.rotation.is_none();
+        return if is_activity {
+            Ok(CookieUpdate::Keep)
+        } else {
+            Err(Error::HeadersSent)
+        };
+    }
+    let value = seal(context.cookie(), &state.id, &record, expires_at)?;
+    state.replaced(Stored {
+        key: StorageKey::NONE,
+        record,
+        version: 0,
+        expires_at,
+    });
+    Ok(CookieUpdate::Set {
+        value,
+        max_age: expires_at.saturating_sub(now),
+    })
 }
 
 fn seal(
@@ -171,7 +188,7 @@ fn seal(
 }
 
 /// Opens a sealed value. Every failure looks the same.
-fn open(cookie: &SessionCookie, value: &str) -> Option<(SessionId, Stored, Opened)> {
+fn open(cookie: &SessionCookie, value: &[u8]) -> Option<(SessionId, Stored, Opened)> {
     let mut sealed = base64url::decode(value)?;
     let (head, rest) = sealed.split_at_mut_checked(HEAD_BYTES)?;
     let (plain, tag) = rest.split_at_mut_checked(rest.len().checked_sub(TAG_BYTES)?)?;
@@ -239,7 +256,7 @@ mod tests {
     fn what_is_sealed_opens_with_its_limits() {
         let cookie = cookie("session");
         let (id, value) = sealed(&cookie);
-        let (opened_id, stored, opened) = open(&cookie, &value).unwrap();
+        let (opened_id, stored, opened) = open(&cookie, value.as_bytes()).unwrap();
         assert_eq!(opened_id, id);
         assert_eq!(stored.expires_at, 1234);
         assert_eq!(stored.record, Record::empty(5));
@@ -254,13 +271,14 @@ mod tests {
             for bit in 0..8 {
                 let mut changed = value.clone().into_bytes();
                 changed[index] ^= 1 << bit;
-                if let Ok(changed) = String::from_utf8(changed) {
-                    assert!(open(&cookie, &changed).is_none(), "byte {index}, bit {bit}");
-                }
+                assert!(open(&cookie, &changed).is_none(), "byte {index}, bit {bit}");
             }
-            assert!(open(&cookie, &value[..index]).is_none(), "{index} bytes");
+            assert!(
+                open(&cookie, &value.as_bytes()[..index]).is_none(),
+                "{index} bytes"
+            );
         }
-        assert!(open(&cookie, &format!("{value}A")).is_none());
+        assert!(open(&cookie, format!("{value}A").as_bytes()).is_none());
     }
 
     #[test]
@@ -272,7 +290,7 @@ mod tests {
             for bit in 0..8 {
                 let mut changed = sealed.clone();
                 changed[index] ^= 1 << bit;
-                assert!(open(&cookie, &base64url::encode(changed)).is_none());
+                assert!(open(&cookie, base64url::encode(changed).as_bytes()).is_none());
             }
         }
     }
@@ -280,17 +298,18 @@ mod tests {
     #[test]
     fn a_value_of_another_cookie_is_refused() {
         let (_, value) = sealed(&cookie("one"));
-        assert!(open(&cookie("two"), &value).is_none());
+        assert!(open(&cookie("two"), value.as_bytes()).is_none());
     }
 
     #[test]
     fn an_older_key_opens_and_a_retired_one_does_not() {
         let (_, value) = sealed(&cookie("session"));
         let rotated = KeyRing::new(B).unwrap().accept(A).unwrap();
-        let (_, _, opened) = open(&SessionCookie::new("session", rotated), &value).unwrap();
+        let (_, _, opened) =
+            open(&SessionCookie::new("session", rotated), value.as_bytes()).unwrap();
         assert_eq!(opened, Opened::ByOlderKey);
         let retired = SessionCookie::new("session", KeyRing::new(B).unwrap());
-        assert!(open(&retired, &value).is_none());
+        assert!(open(&retired, value.as_bytes()).is_none());
     }
 
     #[test]

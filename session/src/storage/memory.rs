@@ -6,7 +6,9 @@ use crate::error::StorageError;
 use crate::expiry::{Clock, SystemClock, from_unix, to_unix};
 use crate::id::StorageKey;
 use crate::record::Record;
+use crate::state::Stored;
 use crate::storage::backend::{Backend, Created, Loaded, Touched, Updated};
+use crate::storage::in_process::InProcess;
 use crate::storage::memory::shard::{Entry, Shard};
 use crate::storage::sweep::Sweep;
 
@@ -37,7 +39,7 @@ const LOOKED_AT_PER_WRITE: usize = 2;
 pub struct MemoryStorage {
     shards: Arc<[Mutex<Shard>]>,
     capacity_per_shard: usize,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl MemoryStorage {
@@ -46,7 +48,7 @@ impl MemoryStorage {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             capacity_per_shard: usize::MAX,
-            clock: Arc::new(SystemClock),
+            clock: None,
         }
         .capacity(1_000_000)
     }
@@ -58,8 +60,12 @@ impl MemoryStorage {
     }
 
     /// Sets the clock by which sessions expire.
+    ///
+    /// # Default
+    ///
+    /// That of the [`Sessions`](crate::Sessions) which are kept here; the operating system's for the sweep.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -80,7 +86,15 @@ impl MemoryStorage {
     }
 
     fn now(&self) -> u64 {
-        to_unix(self.clock.now())
+        let clock = self.clock.as_deref().unwrap_or(&SystemClock);
+        to_unix(clock.now())
+    }
+
+    /// The time now, for a caller who has it at `now`.
+    fn time(&self, now: u64) -> u64 {
+        self.clock
+            .as_deref()
+            .map_or(now, |clock| to_unix(clock.now()))
     }
 }
 
@@ -99,15 +113,12 @@ impl fmt::Debug for MemoryStorage {
 }
 
 impl Backend for MemoryStorage {
-    const __NEVER_WAITS: bool = true;
-
     async fn load(&self, key: &StorageKey) -> Result<Option<Loaded>, StorageError> {
-        let now = self.now();
-        let shard = self.shard(key);
-        Ok(shard.live(key, now).map(|entry| Loaded {
-            record: entry.record.clone(),
-            version: entry.version,
-            expires_at: from_unix(entry.expires_at),
+        let stored = self.load_at(key, self.now());
+        Ok(stored.map(|stored| Loaded {
+            record: stored.record,
+            version: stored.version,
+            expires_at: from_unix(stored.expires_at),
         }))
     }
 
@@ -117,7 +128,58 @@ impl Backend for MemoryStorage {
         record: &Record,
         expires_at: SystemTime,
     ) -> Result<Created, StorageError> {
-        let now = self.now();
+        let (expires_at, now) = (to_unix(expires_at), self.now());
+        Ok(self.create_at(key, record, expires_at, now))
+    }
+
+    async fn update(
+        &self,
+        key: &StorageKey,
+        record: &Record,
+        seen_version: u64,
+        expires_at: SystemTime,
+    ) -> Result<Updated, StorageError> {
+        let (expires_at, now) = (to_unix(expires_at), self.now());
+        let updated = self.update_at(key, record, seen_version, expires_at, now);
+        Ok(updated)
+    }
+
+    async fn touch(
+        &self,
+        key: &StorageKey,
+        expires_at: SystemTime,
+    ) -> Result<Touched, StorageError> {
+        let touched = self.shard(key).change(key, self.now(), |entry| {
+            entry.expires_at = to_unix(expires_at);
+            Touched::Done
+        });
+        Ok(touched.unwrap_or(Touched::Gone))
+    }
+
+    async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
+        self.shard(key).remove(key);
+        Ok(())
+    }
+
+    fn __in_process(&self) -> Option<&dyn InProcess> {
+        Some(self)
+    }
+}
+
+impl InProcess for MemoryStorage {
+    fn load_at(&self, key: &StorageKey, now: u64) -> Option<Stored> {
+        let now = self.time(now);
+        let shard = self.shard(key);
+        shard.live(key, now).map(|entry| Stored {
+            key: *key,
+            record: entry.record.clone(),
+            version: entry.version,
+            expires_at: entry.expires_at,
+        })
+    }
+
+    fn create_at(&self, key: &StorageKey, record: &Record, expires_at: u64, now: u64) -> Created {
+        let now = self.time(now);
         let mut shard = self.shard(key);
         shard.evict_expired(now, LOOKED_AT_PER_WRITE);
         // Nobody has to make room for a key that is taken.
@@ -128,23 +190,24 @@ impl Backend for MemoryStorage {
             key: *key,
             record: record.clone(),
             version: 1,
-            expires_at: to_unix(expires_at),
+            expires_at,
         };
-        Ok(if shard.add(entry, now) {
+        if shard.add(entry, now) {
             Created::Done { version: 1 }
         } else {
             Created::Taken
-        })
+        }
     }
 
-    async fn update(
+    fn update_at(
         &self,
         key: &StorageKey,
         record: &Record,
         seen_version: u64,
-        expires_at: SystemTime,
-    ) -> Result<Updated, StorageError> {
-        let now = self.now();
+        expires_at: u64,
+        now: u64,
+    ) -> Updated {
+        let now = self.time(now);
         let mut shard = self.shard(key);
         shard.evict_expired(now, LOOKED_AT_PER_WRITE);
         let updated = shard.change(key, now, |entry| {
@@ -153,31 +216,12 @@ impl Backend for MemoryStorage {
             }
             entry.record = record.clone();
             entry.version = entry.version.wrapping_add(1);
-            entry.expires_at = to_unix(expires_at);
+            entry.expires_at = expires_at;
             Updated::Done {
                 version: entry.version,
             }
         });
-        Ok(updated.unwrap_or(Updated::Gone))
-    }
-
-    async fn touch(
-        &self,
-        key: &StorageKey,
-        expires_at: SystemTime,
-    ) -> Result<Touched, StorageError> {
-        let now = self.now();
-        let mut shard = self.shard(key);
-        let touched = shard.change(key, now, |entry| {
-            entry.expires_at = to_unix(expires_at);
-            Touched::Done
-        });
-        Ok(touched.unwrap_or(Touched::Gone))
-    }
-
-    async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
-        self.shard(key).remove(key);
-        Ok(())
+        updated.unwrap_or(Updated::Gone)
     }
 }
 

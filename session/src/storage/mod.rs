@@ -50,6 +50,7 @@ mod entry;
 #[cfg(feature = "fs")]
 #[clippy::msrv = "1.89"]
 mod fs;
+mod in_process;
 #[cfg(feature = "memcached")]
 #[clippy::msrv = "1.95"]
 mod memcached;
@@ -112,7 +113,6 @@ pub use self::memory::MemoryStorage;
 pub use self::name::InvalidName;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStorage;
-pub(crate) use self::session_storage::Call;
 pub use self::session_storage::{BoxStorage, SessionStorage};
 #[cfg(feature = "mysql")]
 pub use self::sql::MySqlStorage;

@@ -11,6 +11,7 @@
 //! destruction comes after it, it meets the mark, follows it, and ends the session under its new key. A commit that was
 //! under way meanwhile follows the mark in the same way, and its changes survive. The mark opens nothing.
 
+pub(super) mod at_once;
 mod rotation;
 mod writer;
 
@@ -39,7 +40,7 @@ pub(super) async fn read<B: Backend>(
     value: &str,
     context: &Context,
 ) -> Result<Option<Session>, Error> {
-    let Some((mut id, opened)) = context.cookie().verify(value) else {
+    let Some((mut id, opened)) = context.cookie().verify(value.as_bytes()) else {
         return Ok(None);
     };
     let mut resend = opened == crate::keys::Opened::ByOlderKey;
@@ -81,16 +82,14 @@ pub(super) async fn save<B: Backend>(
     let now = context.now_unix();
     let snapshot = {
         let mut state = handle.state();
-        if state.fate == Fate::Gone {
-            state.drop_changes();
+        if state.fate != Fate::Gone {
+            state.check()?;
+        }
+        if state.fate == Fate::Gone || state.is_over(context.expiry(), now) {
+            state.vanish();
             return Ok(CookieUpdate::Keep);
         }
-        let snapshot = state.snapshot()?;
-        if snapshot.is_over(context.expiry(), now) {
-            state.vanished(&snapshot);
-            return Ok(CookieUpdate::Keep);
-        }
-        snapshot
+        state.snapshot()
     };
     let writer = Writer {
         backend,

@@ -1,13 +1,12 @@
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{self, Poll};
 
 use crate::error::Error;
-use crate::manager::{Context, Finished, Leaving, Sessions};
+use crate::manager::{Context, Finish, Finished, Leaving, Sessions};
 use crate::session::Session;
-use crate::state::CookieUpdate;
+use crate::state::{CookieUpdate, State};
 use crate::storage::backend::Backend;
 use crate::storage::protocol;
 
@@ -111,10 +110,26 @@ pub trait SessionStorage: Send + Sync + 'static {
         false
     }
 
-    /// Whether its futures are hardly ever pending, so that it pays to poll them before they are boxed. One that is pending after
-    /// all is dropped, and the call made again.
+    /// [`read`](Self::read) by a storage that need not wait for it. `None`: it is to be waited for.
     #[doc(hidden)]
-    const __NEVER_WAITS: bool = false;
+    fn __read_at_once(
+        &self,
+        _cookie_value: &[u8],
+        _context: &Context,
+    ) -> Option<Result<Option<Session>, Error>> {
+        None
+    }
+
+    /// [`save`](Self::save) likewise, of the session with this state, whose lock the caller has.
+    #[doc(hidden)]
+    fn __save_at_once(
+        &self,
+        _state: &mut State,
+        _context: &Context,
+        _now: u64,
+    ) -> Option<Result<CookieUpdate, Error>> {
+        None
+    }
 
     /// The same storage without its type, so that it can be chosen at run time.
     fn boxed(self) -> BoxStorage
@@ -126,14 +141,29 @@ pub trait SessionStorage: Send + Sync + 'static {
 }
 
 impl<B: Backend> SessionStorage for B {
-    const __NEVER_WAITS: bool = B::__NEVER_WAITS;
-
     async fn read(&self, value: &str, context: &Context) -> Result<Option<Session>, Error> {
         protocol::read(self, value, context).await
     }
 
     async fn save(&self, session: &Session, context: &Context) -> Result<CookieUpdate, Error> {
         protocol::save(self, session, context).await
+    }
+
+    fn __read_at_once(
+        &self,
+        value: &[u8],
+        context: &Context,
+    ) -> Option<Result<Option<Session>, Error>> {
+        protocol::at_once::read(self.__in_process()?, value, context)
+    }
+
+    fn __save_at_once(
+        &self,
+        state: &mut State,
+        context: &Context,
+        now: u64,
+    ) -> Option<Result<CookieUpdate, Error>> {
+        protocol::at_once::save(self.__in_process()?, state, context, now).map(Ok)
     }
 }
 
@@ -154,37 +184,37 @@ impl SessionStorage for BoxStorage {
         self.0.refuses_privileged()
     }
 
+    fn __read_at_once(
+        &self,
+        value: &[u8],
+        context: &Context,
+    ) -> Option<Result<Option<Session>, Error>> {
+        self.0.read_at_once(value, context)
+    }
+
+    fn __save_at_once(
+        &self,
+        state: &mut State,
+        context: &Context,
+        now: u64,
+    ) -> Option<Result<CookieUpdate, Error>> {
+        self.0.save_at_once(state, context, now)
+    }
+
     fn boxed(self) -> Self {
         self
     }
 }
 
 impl BoxStorage {
-    /// [`read`](SessionStorage::read), boxed as it is, or not at all.
-    pub(crate) fn call_read<'a>(
-        &'a self,
-        value: &'a str,
-        context: &'a Context,
-    ) -> Call<'a, Result<Option<Session>, Error>> {
-        self.0.read(value, context)
-    }
-
-    /// [`Sessions::finish_in`] over the storage itself: boxed as a whole, not once more inside, or not at all.
-    pub(crate) fn call_finish(
+    /// [`Sessions::finish_in`] over the storage itself: boxed as a whole, not once more inside.
+    pub(crate) fn finish(
         &self,
-        sessions: &Sessions,
-        session: &Session,
+        sessions: Sessions,
+        leaving: Leaving,
         handler_failed: bool,
-    ) -> Call<'static, Finished> {
-        let leaving = Leaving(session);
-        let done = self.0.finish_now(sessions, session, handler_failed);
-        if done.is_some() {
-            return Call::Done(done);
-        }
-        // It has not left: what is made anew below is to say when.
-        std::mem::forget(leaving);
-        let (sessions, leaving) = (sessions.clone(), Leaving(session.clone()));
-        Call::Waits(Arc::clone(&self.0).finish(sessions, leaving, handler_failed))
+    ) -> Finish {
+        Arc::clone(&self.0).finish(sessions, leaving, handler_failed)
     }
 }
 
@@ -196,41 +226,13 @@ impl fmt::Debug for BoxStorage {
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A call that is done already, or is to be waited for.
-pub(crate) enum Call<'a, T> {
-    /// `None` once it was given out.
-    Done(Option<T>),
-    Waits(BoxFuture<'a, T>),
-}
-
-impl<T: Unpin> Future for Call<'_, T> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<T> {
-        match self.get_mut() {
-            // Invariant: a future is not polled again once it was ready.
-            Self::Done(done) => done.take().map_or(Poll::Pending, Poll::Ready),
-            Self::Waits(future) => future.as_mut().poll(context),
-        }
-    }
-}
-
-/// What a future gives at once. One that is pending is dropped.
-fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut context = task::Context::from_waker(task::Waker::noop());
-    match pin!(future).poll(&mut context) {
-        Poll::Ready(done) => Some(done),
-        Poll::Pending => None,
-    }
-}
-
-/// The same two verbs in a form that a `dyn` can have.
+/// The same verbs in a form that a `dyn` can have.
 trait DynStorage: Send + Sync {
     fn read<'a>(
         &'a self,
         value: &'a str,
         context: &'a Context,
-    ) -> Call<'a, Result<Option<Session>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<Session>, Error>>;
 
     fn save<'a>(
         &'a self,
@@ -240,13 +242,24 @@ trait DynStorage: Send + Sync {
 
     fn refuses_privileged(&self) -> bool;
 
-    fn finish_now(&self, sessions: &Sessions, session: &Session, failed: bool) -> Option<Finished>;
+    fn read_at_once(
+        &self,
+        value: &[u8],
+        context: &Context,
+    ) -> Option<Result<Option<Session>, Error>>;
+
+    fn save_at_once(
+        &self,
+        state: &mut State,
+        context: &Context,
+        now: u64,
+    ) -> Option<Result<CookieUpdate, Error>>;
 
     fn finish(
         self: Arc<Self>,
         sessions: Sessions,
-        leaving: Leaving<Session>,
-        failed: bool,
+        leaving: Leaving,
+        handler_failed: bool,
     ) -> BoxFuture<'static, Finished>;
 }
 
@@ -255,13 +268,8 @@ impl<T: SessionStorage> DynStorage for T {
         &'a self,
         value: &'a str,
         context: &'a Context,
-    ) -> Call<'a, Result<Option<Session>, Error>> {
-        let read = || SessionStorage::read(self, value, context);
-        let done = T::__NEVER_WAITS.then(|| at_once(read())).flatten();
-        done.map_or_else(
-            || Call::Waits(Box::pin(read())),
-            |done| Call::Done(Some(done)),
-        )
+    ) -> BoxFuture<'a, Result<Option<Session>, Error>> {
+        Box::pin(SessionStorage::read(self, value, context))
     }
 
     fn save<'a>(
@@ -276,17 +284,33 @@ impl<T: SessionStorage> DynStorage for T {
         SessionStorage::refuses_privileged(self)
     }
 
-    fn finish_now(&self, sessions: &Sessions, session: &Session, failed: bool) -> Option<Finished> {
-        let finish = || at_once(sessions.finish_in(self, session, failed));
-        T::__NEVER_WAITS.then(finish).flatten()
+    fn read_at_once(
+        &self,
+        value: &[u8],
+        context: &Context,
+    ) -> Option<Result<Option<Session>, Error>> {
+        self.__read_at_once(value, context)
+    }
+
+    fn save_at_once(
+        &self,
+        state: &mut State,
+        context: &Context,
+        now: u64,
+    ) -> Option<Result<CookieUpdate, Error>> {
+        self.__save_at_once(state, context, now)
     }
 
     fn finish(
         self: Arc<Self>,
         sessions: Sessions,
-        leaving: Leaving<Session>,
-        failed: bool,
+        leaving: Leaving,
+        handler_failed: bool,
     ) -> BoxFuture<'static, Finished> {
-        Box::pin(async move { sessions.finish_in(&*self, &leaving.0, failed).await })
+        let finished = async move {
+            let Leaving(session) = &leaving;
+            sessions.finish_in(&*self, session, handler_failed).await
+        };
+        Box::pin(finished)
     }
 }

@@ -63,7 +63,7 @@ use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::storage::SessionStorage;
 use crate::web::rejection::Rejection;
-use crate::web::request::{End, Fields, RequestSession, Settings, mark};
+use crate::web::request::{Fields, RequestSession, Settings, mark};
 use crate::web::unwind::caught;
 
 const ADD: &str = "`.wrap(SessionMiddleware::new(cookie, storage))` to its `App`";
@@ -168,13 +168,10 @@ where
                 Ok(Err(error)) => Some(error.as_response_error().status_code()),
                 Err(_) => None,
             };
-            let (committed, set_cookie) = match exchange.end(status.map(|status| status.as_u16())) {
-                End::Untouched => {
-                    let returned = outcome.unwrap_or_else(|panic| resume_unwind(panic));
-                    return returned.map(ServiceResponse::map_into_left_body);
-                }
-                End::Settled => (Ok(()), None),
-                End::Commit(finish) => finish.await,
+            let end = exchange.end(status.map(|status| status.as_u16()));
+            let Some((committed, set_cookie)) = end.finished().await else {
+                let returned = outcome.unwrap_or_else(|panic| resume_unwind(panic));
+                return returned.map(ServiceResponse::map_into_left_body);
             };
             let response = match outcome.unwrap_or_else(|panic| resume_unwind(panic)) {
                 Ok(response) => response,

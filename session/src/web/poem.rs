@@ -59,7 +59,7 @@ use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::storage::SessionStorage;
 use crate::web::rejection::Rejection;
-use crate::web::request::{End, RequestSession, Settings, mark};
+use crate::web::request::{RequestSession, Settings, mark};
 use crate::web::unwind::caught;
 
 const ADD: &str = "`.with(SessionMiddleware::new(cookie, storage))` to its `Route`";
@@ -146,10 +146,9 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
             Ok(Err(error)) => Some(error.status()),
             Err(_) => None,
         };
-        let (committed, set_cookie) = match exchange.end(status.map(|status| status.as_u16())) {
-            End::Untouched => return outcome.unwrap_or_else(|panic| resume_unwind(panic)),
-            End::Settled => (Ok(()), None),
-            End::Commit(finish) => finish.await,
+        let end = exchange.end(status.map(|status| status.as_u16()));
+        let Some((committed, set_cookie)) = end.finished().await else {
+            return outcome.unwrap_or_else(|panic| resume_unwind(panic));
         };
         let returned = outcome.unwrap_or_else(|panic| resume_unwind(panic));
         let mut response = match committed {

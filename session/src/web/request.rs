@@ -4,14 +4,13 @@
 //! keeps what belongs to a request, and after the handler does what [`Exchange::end`] says. Its extractor hands the Cookie
 //! fields to [`RequestSession::session`].
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::expiry::Expiry;
-use crate::manager::{Finish, Sessions};
+use crate::manager::{Finish, Finished, Sessions};
 use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::web::rejection::Rejection;
@@ -43,8 +42,7 @@ impl Settings {
         }
         let place = Place {
             settings: self.clone(),
-            session: OnceLock::new(),
-            is_closed: AtomicBool::new(false),
+            kept: Mutex::default(),
         };
         Some(Exchange {
             request: RequestSession(Arc::new(place)),
@@ -68,9 +66,21 @@ pub(crate) struct RequestSession(Arc<Place>);
 
 struct Place {
     settings: Settings,
-    session: OnceLock<Session>,
-    /// The response has left, or will never leave, and nobody had asked for the session.
-    is_closed: AtomicBool,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    session: Option<Session>,
+    /// The response has left, or will never leave.
+    is_closed: bool,
+}
+
+impl Place {
+    /// No code of the user's runs under the lock.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A request and its response, as the middleware sees them. Dropped without an [`end`](Self::end), as by a client that goes
@@ -84,11 +94,28 @@ pub(crate) struct Exchange {
 pub(crate) enum End {
     /// Nobody asked for the session: the response goes as it is.
     Untouched,
-    /// The session was read, and there is nothing to write: the response is [`mark`]ed.
-    Settled,
-    /// The response waits for the commit and is [`mark`]ed with the Set-Cookie that it gives. After a commit that failed it
-    /// is an empty 503 instead, marked as well. It is logged already.
+    /// The response is [`mark`]ed with the Set-Cookie that the session's commit has given. After a commit that failed it is an
+    /// empty 503 instead, marked as well. It is logged already.
+    Done(Finished),
+    /// The response waits for the commit; then it is as above.
     Commit(Finish),
+}
+
+impl End {
+    /// Waits for the commit. `None`: the response goes as it is.
+    #[cfg(any(
+        feature = "actix-web",
+        feature = "poem",
+        feature = "rocket",
+        feature = "salvo"
+    ))]
+    pub(crate) async fn finished(self) -> Option<Finished> {
+        match self {
+            Self::Untouched => None,
+            Self::Done(finished) => Some(finished),
+            Self::Commit(finish) => Some(finish.await),
+        }
+    }
 }
 
 impl RequestSession {
@@ -99,36 +126,36 @@ impl RequestSession {
         &self,
         cookie_fields: impl Fn() -> I,
     ) -> Result<Session<S>, Rejection> {
-        let Place {
-            settings,
-            session: place,
-            is_closed,
-        } = &*self.0;
+        let place = &*self.0;
+        let settings = &place.settings;
         if settings.sessions.refuses::<S>() {
             let schema = std::any::type_name::<S>();
             return Err(Rejection::Privileged { schema });
         }
-        let session = if let Some(session) = place.get() {
+        let there = place.kept().session.as_ref().map(Session::schema);
+        let session: Session<S> = if let Some(session) = there {
             session
         } else {
             let opened = settings.sessions.open_from(cookie_fields).await;
             let opened = opened.map_err(Rejection::Unavailable)?;
+            let kept = &mut *place.kept();
             // Of two extractors that load at once, the first to be done gives both of them its session.
-            place.get_or_init(|| opened)
+            let session = kept.session.get_or_insert(opened);
+            // For a task that outlives its request.
+            if kept.is_closed {
+                settings.sessions.headers_sent(session);
+            }
+            session.schema()
         };
-        // For a task that outlives its request. Also when it asks just as that ends: one of the two sees the other.
-        if is_closed.fetch_or(false, Ordering::AcqRel) {
-            settings.sessions.headers_sent(session);
-        }
         S::__check(session.handle()).map_err(Rejection::Mismatch)?;
-        Ok(session.schema())
+        Ok(session)
     }
 
-    fn close(&self) -> Option<&Session> {
-        self.0.is_closed.swap(true, Ordering::AcqRel);
-        let session = self.0.session.get()?;
-        self.0.settings.sessions.headers_sent(session);
-        Some(session)
+    /// The session, if anybody has asked for it. Who asks later gets one whose response has left.
+    fn close(&self) -> Option<Session> {
+        let mut kept = self.0.kept();
+        kept.is_closed = true;
+        kept.session.clone()
     }
 }
 
@@ -140,23 +167,27 @@ impl Exchange {
 
     /// Ends the request after a handler that answered with `status`; `None` when it gave no response but panicked or failed.
     pub(crate) fn end(&mut self, status: Option<u16>) -> End {
+        let end = self.end_of(status);
+        // Else it has panicked, and is left as one that was dropped.
         self.has_ended = true;
-        let Place {
-            settings, session, ..
-        } = &*self.request.0;
-        let Some(session) = session.get() else {
-            self.request.close();
+        end
+    }
+
+    fn end_of(&self, status: Option<u16>) -> End {
+        let Some(session) = self.request.close() else {
             return End::Untouched;
         };
+        let settings = &self.request.0.settings;
         let failed = match status {
             Some(500..=599) => !settings.commit_on_server_error,
             Some(_) => false,
             None => true,
         };
-        if !failed && settings.sessions.end_settled(session) {
-            return End::Settled;
+        let at_once = || settings.sessions.finish_at_once(&session);
+        match (!failed).then(at_once).flatten() {
+            Some(finished) => End::Done(finished),
+            None => End::Commit(settings.sessions.finish(session, failed)),
         }
-        End::Commit(settings.sessions.finish(session, failed))
     }
 }
 
@@ -166,6 +197,7 @@ impl Drop for Exchange {
             return;
         }
         if let Some(session) = self.request.close() {
+            self.request.0.settings.sessions.headers_sent(&session);
             session.handle().abandon();
         }
     }

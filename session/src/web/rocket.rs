@@ -63,7 +63,7 @@ use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::storage::SessionStorage;
 use crate::web::rejection::Rejection;
-use crate::web::request::{End, Exchange, Fields, RequestSession, Settings, mark};
+use crate::web::request::{Exchange, Fields, RequestSession, Settings, mark};
 
 const ADD: &str = "`.attach(SessionFairing::new(cookie, storage))` to its `Rocket`";
 
@@ -137,17 +137,13 @@ impl Fairing for SessionFairing {
         let Some(mut exchange) = kept_in(request).and_then(Kept::take_exchange) else {
             return;
         };
-        match exchange.end(Some(response.status().code)) {
-            End::Untouched => {}
-            End::Settled => mark(response, None),
-            End::Commit(finish) => {
-                let (committed, set_cookie) = finish.await;
-                if committed.is_err() {
-                    *response = Response::new();
-                    response.set_status(Status::ServiceUnavailable);
-                }
-                mark(response, set_cookie);
+        let end = exchange.end(Some(response.status().code));
+        if let Some((committed, set_cookie)) = end.finished().await {
+            if committed.is_err() {
+                *response = Response::new();
+                response.set_status(Status::ServiceUnavailable);
             }
+            mark(response, set_cookie);
         }
     }
 }

@@ -66,7 +66,7 @@ use crate::schema::SessionSchema;
 use crate::session::Session;
 use crate::storage::SessionStorage;
 use crate::web::rejection::Rejection;
-use crate::web::request::{End, RequestSession, Settings, mark};
+use crate::web::request::{RequestSession, Settings, mark};
 use crate::web::unwind::caught;
 
 const ADD: &str = "`.hoop(SessionHoop::new(cookie, storage))` to its `Router`";
@@ -137,17 +137,12 @@ impl Handler for SessionHoop {
         let status = outcome
             .is_ok()
             .then(|| response.status_code.unwrap_or_default().as_u16());
-        match exchange.end(status) {
-            End::Untouched => {}
-            End::Settled => mark(response.headers_mut(), None),
-            End::Commit(finish) => {
-                let (committed, set_cookie) = finish.await;
-                if committed.is_err() {
-                    *response = Response::new();
-                    response.status_code(StatusCode::SERVICE_UNAVAILABLE);
-                }
-                mark(response.headers_mut(), set_cookie);
+        if let Some((committed, set_cookie)) = exchange.end(status).finished().await {
+            if committed.is_err() {
+                *response = Response::new();
+                response.status_code(StatusCode::SERVICE_UNAVAILABLE);
             }
+            mark(response.headers_mut(), set_cookie);
         }
         if let Err(panic) = outcome {
             resume_unwind(panic);

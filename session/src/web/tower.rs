@@ -182,10 +182,9 @@ where
                 };
                 match exchange.end(outcome.status()) {
                     End::Untouched => outcome.end(|_| ()),
-                    End::Settled => outcome.end(|response| mark(response.headers_mut(), None)),
+                    End::Done(end) => outcome.end_by(end),
                     End::Commit(mut finish) => {
-                        // Often it is done by now, and nothing has to be kept.
-                        if let Poll::Ready(end) = Pin::new(&mut finish).poll(context) {
+                        if let Poll::Ready(end) = finish.as_mut().poll(context) {
                             return outcome.end_by(end);
                         }
                         let outcome = Some(outcome);
@@ -195,7 +194,7 @@ where
                 }
             }
             StateProjection::Finishing { finish, outcome } => {
-                let end = ready!(Pin::new(finish).poll(context));
+                let end = ready!(finish.as_mut().poll(context));
                 // Invariant: a future is not polled again once it was ready.
                 let outcome = outcome.take();
                 outcome.map_or(Poll::Pending, |outcome| outcome.end_by(end))
