@@ -256,12 +256,15 @@ impl Context {
         Some(turn.lock().await)
     }
 
-    /// The candidates are looked for anew after the first, and that is boxed: nearly all requests have no other, and wait with
-    /// less in hand.
+    /// What waits has little in hand: candidates are looked for anew, and those after the first, which nearly all requests are
+    /// without, are boxed.
     async fn open<'a, I>(&self, values: impl Fn() -> I) -> Result<Session, Error>
     where
         I: Iterator<Item = &'a [u8]>,
     {
+        if let Some(session) = self.open_at_once(values()) {
+            return session;
+        }
         let Some(first) = values().next() else {
             return self.begin(false);
         };
@@ -279,15 +282,27 @@ impl Context {
         Box::pin(others).await
     }
 
+    /// The session, when all that has to be known of it is known at once.
+    fn open_at_once<'a>(
+        &self,
+        values: impl Iterator<Item = &'a [u8]>,
+    ) -> Option<Result<Session, Error>> {
+        let mut presented = false;
+        for value in values.take(MAX_CANDIDATES) {
+            presented = true;
+            let session = self.0.storage.__read_at_once(value, self)?;
+            if let Some(session) = session.transpose() {
+                return Some(session);
+            }
+        }
+        Some(self.begin(presented))
+    }
+
     async fn read(&self, value: &[u8]) -> Result<Option<Session>, Error> {
-        let storage = &self.0.storage;
-        let session = match storage.__read_at_once(value, self) {
-            Some(session) => session?,
-            None => match utf8(value) {
-                Some(value) => storage.read(value, self).await?,
-                None => None,
-            },
+        let Some(value) = utf8(value) else {
+            return Ok(None);
         };
+        let session = self.0.storage.read(value, self).await?;
         if let Some(session) = &session {
             // One that a storage has made by itself, of another's data for example.
             if session.handle().settle(self) {

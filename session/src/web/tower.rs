@@ -156,11 +156,8 @@ pin_project! {
     }
 }
 
-/// How a handler ended.
-enum Outcome<B, E> {
-    Returned(Result<Response<B>, E>),
-    Panicked(Box<dyn Any + Send>),
-}
+/// How a handler ended: a panic goes on once what the handler destroyed is destroyed (G5).
+type Outcome<B, E> = Result<Result<Response<B>, E>, Box<dyn Any + Send>>;
 
 impl<F, B, E> Future for ResponseFuture<F, B, E>
 where
@@ -173,65 +170,50 @@ where
         let mut this = self.project();
         match this.state.as_mut().project() {
             StateProjection::Handling { handler, exchange } => {
-                // A panic goes on once what the handler destroyed is destroyed (G5). What it leaves of the session
-                // behind is dropped, so nothing half-changed is looked at.
-                let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(context)));
-                let outcome = match polled {
-                    Ok(polled) => Outcome::Returned(ready!(polled)),
-                    Err(panic) => Outcome::Panicked(panic),
+                // What a panic leaves of the handler is dropped, so nothing half-changed is looked at.
+                let mut outcome = match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
+                    Ok(polled) => Ok(ready!(polled)),
+                    Err(panic) => Err(panic),
                 };
-                match exchange.end(outcome.status()) {
-                    End::Untouched => outcome.end(|_| ()),
-                    End::Done(end) => outcome.end_by(end),
-                    End::Commit(mut finish) => {
-                        if let Poll::Ready(end) = finish.as_mut().poll(context) {
-                            return outcome.end_by(end);
+                let status = match &outcome {
+                    Ok(Ok(response)) => Some(response.status().as_u16()),
+                    Ok(Err(_)) | Err(_) => None,
+                };
+                match exchange.end(status) {
+                    End::Untouched => {}
+                    End::Done(end) => mark_outcome(&mut outcome, end),
+                    End::Commit(mut finish) => match finish.as_mut().poll(context) {
+                        Poll::Ready(end) => mark_outcome(&mut outcome, end),
+                        Poll::Pending => {
+                            let outcome = Some(outcome);
+                            this.state.set(State::Finishing { finish, outcome });
+                            return Poll::Pending;
                         }
-                        let outcome = Some(outcome);
-                        this.state.set(State::Finishing { finish, outcome });
-                        Poll::Pending
-                    }
+                    },
                 }
+                Poll::Ready(outcome.unwrap_or_else(|panic| resume_unwind(panic)))
             }
             StateProjection::Finishing { finish, outcome } => {
                 let end = ready!(finish.as_mut().poll(context));
                 // Invariant: a future is not polled again once it was ready.
-                let outcome = outcome.take();
-                outcome.map_or(Poll::Pending, |outcome| outcome.end_by(end))
+                let Some(mut outcome) = outcome.take() else {
+                    return Poll::Pending;
+                };
+                mark_outcome(&mut outcome, end);
+                Poll::Ready(outcome.unwrap_or_else(|panic| resume_unwind(panic)))
             }
             StateProjection::Refused => Poll::Ready(Ok(empty(StatusCode::INTERNAL_SERVER_ERROR))),
         }
     }
 }
 
-impl<B, E> Outcome<B, E> {
-    fn status(&self) -> Option<u16> {
-        match self {
-            Self::Returned(Ok(response)) => Some(response.status().as_u16()),
-            Self::Returned(Err(_)) | Self::Panicked(_) => None,
+/// Where there is a response, it says what its commit came to.
+fn mark_outcome<B: Default, E>(outcome: &mut Outcome<B, E>, (committed, set_cookie): Finished) {
+    if let Ok(Ok(response)) = outcome {
+        if committed.is_err() {
+            *response = empty(StatusCode::SERVICE_UNAVAILABLE);
         }
-    }
-
-    fn end_by(self, (committed, set_cookie): Finished) -> Poll<Result<Response<B>, E>>
-    where
-        B: Default,
-    {
-        self.end(|response| {
-            if committed.is_err() {
-                *response = empty(StatusCode::SERVICE_UNAVAILABLE);
-            }
-            mark(response.headers_mut(), set_cookie);
-        })
-    }
-
-    fn end(self, change: impl FnOnce(&mut Response<B>)) -> Poll<Result<Response<B>, E>> {
-        match self {
-            Self::Returned(returned) => Poll::Ready(returned.map(|mut response| {
-                change(&mut response);
-                response
-            })),
-            Self::Panicked(panic) => resume_unwind(panic),
-        }
+        mark(response.headers_mut(), set_cookie);
     }
 }
 
