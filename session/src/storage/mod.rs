@@ -99,6 +99,8 @@ pub use self::custom::CustomStorage;
 pub use self::dynamodb::DynamoDbStorage;
 #[cfg(feature = "fs")]
 pub use self::fs::FsStorage;
+#[cfg(feature = "testing")]
+pub(crate) use self::in_process::InProcess;
 #[cfg(feature = "memcached")]
 pub use self::memcached::MemcachedStorage;
 #[cfg(feature = "memory")]

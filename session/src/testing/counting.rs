@@ -4,7 +4,8 @@ use std::time::SystemTime;
 use crate::error::StorageError;
 use crate::id::StorageKey;
 use crate::record::Record;
-use crate::storage::{Backend, Created, Loaded, Touched, Updated};
+use crate::state::Stored;
+use crate::storage::{Backend, Created, InProcess, Loaded, Touched, Updated};
 
 /// A backend that counts the calls that reach it. Clones share the counts.
 ///
@@ -105,5 +106,40 @@ impl<B: Backend> Backend for Counting<B> {
     async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
         self.calls().delete += 1;
         self.inner.delete(key).await
+    }
+
+    fn __in_process(&self) -> Option<&dyn InProcess> {
+        self.inner.__in_process().map(|_| self as &dyn InProcess)
+    }
+}
+
+/// Invariant: it is called as one in the process only when the inner backend is one, and that stays so.
+impl<B: Backend> InProcess for Counting<B> {
+    fn load_at(&self, key: &StorageKey, now: u64) -> Option<Stored> {
+        self.calls().load += 1;
+        self.inner.__in_process()?.load_at(key, now)
+    }
+
+    fn create_at(&self, key: &StorageKey, record: &Record, expires_at: u64, now: u64) -> Created {
+        self.calls().create += 1;
+        let inner = self.inner.__in_process();
+        inner.map_or(Created::Taken, |inner| {
+            inner.create_at(key, record, expires_at, now)
+        })
+    }
+
+    fn update_at(
+        &self,
+        key: &StorageKey,
+        record: &Record,
+        seen_version: u64,
+        expires_at: u64,
+        now: u64,
+    ) -> Updated {
+        self.calls().update += 1;
+        let inner = self.inner.__in_process();
+        inner.map_or(Updated::Conflict, |inner| {
+            inner.update_at(key, record, seen_version, expires_at, now)
+        })
     }
 }

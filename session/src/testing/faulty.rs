@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use crate::error::StorageError;
 use crate::id::StorageKey;
 use crate::record::Record;
-use crate::storage::{Backend, Created, Loaded, Touched, Updated};
+use crate::storage::{Backend, Created, InProcess, Loaded, Touched, Updated};
 
 /// One of the five verbs of a [`Backend`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,12 @@ struct Orders {
     losing: Vec<Verb>,
     /// Calls that still pass before one is held.
     held: Option<(usize, Gate)>,
+}
+
+impl Orders {
+    fn is_empty(&self) -> bool {
+        self.failing.is_empty() && self.losing.is_empty() && self.held.is_none()
+    }
 }
 
 /// The point at which a [`Faulty`] backend waits.
@@ -209,5 +215,11 @@ impl<B: Backend> Backend for Faulty<B> {
 
     async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
         self.obey(Verb::Delete, self.inner.delete(key)).await
+    }
+
+    /// Without orders, as the inner one.
+    fn __in_process(&self) -> Option<&dyn InProcess> {
+        let is_idle = self.orders().is_empty();
+        is_idle.then(|| self.inner.__in_process()).flatten()
     }
 }
