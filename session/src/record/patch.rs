@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::record::layout::{HAS_AGING, HAS_TERMS, HEADER_WORDS};
+use crate::record::layout::{HAS_AGING, HAS_TERMS, HEADER_WORDS, put};
 use crate::record::{Kind, Record};
 
 /// A lasting value that is put into a record, on no terms of its own.
@@ -113,11 +113,4 @@ impl Record {
     fn words(&self, range: std::ops::Range<usize>) -> &[[u8; 8]] {
         self.packed.as_chunks().0.get(range).unwrap_or_default()
     }
-}
-
-/// Puts bytes at the beginning of a place, and gives what is left of it.
-fn put<'a>(place: &'a mut [u8], bytes: &[u8]) -> Option<&'a mut [u8]> {
-    let (place, rest) = place.split_at_mut_checked(bytes.len())?;
-    place.copy_from_slice(bytes);
-    Some(rest)
 }
