@@ -45,6 +45,12 @@ pub(super) fn key((start, mark): (u32, u32)) -> (Range<usize>, Kind) {
     (start..end, kind)
 }
 
+/// Whether an entry with this word in the index is anything but a lasting value on no terms of its own.
+pub(super) fn is_special(word: [u8; 8]) -> bool {
+    let (_, mark) = halves(word);
+    mark >= HAS_LIMIT
+}
+
 /// Where an entry stands that has this word in the index and ends there.
 pub(super) fn place(word: (u32, u32), end: usize) -> Place {
     let (key, kind) = key(word);
