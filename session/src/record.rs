@@ -12,7 +12,7 @@ mod patch;
 mod wire;
 
 pub(crate) use self::ended::{Ended, Forward, Rotated};
-use self::layout::{HAS_AGING, HEADER_WORDS, Place, halves, key, pack, place, sort};
+use self::layout::{HAS_AGING, HEADER_WORDS, Place, halves, pack, place, sort};
 pub(crate) use self::order::order;
 pub(crate) use self::patch::Patch;
 
@@ -45,7 +45,7 @@ pub(crate) const MAX_RECORD_BYTES: usize = 1 << 28;
 /// assert_eq!(record.to_json(), json);
 /// # Ok::<(), session::StorageError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Record {
     /// Invariant: as [`pack`] lays it out.
     packed: Arc<[u8]>,
@@ -177,14 +177,11 @@ impl Record {
 
     /// As [`entries`](Self::entries).
     pub(crate) fn raw_entries(&self) -> impl Iterator<Item = RawEntry<'_>> {
-        let words = self.packed.as_chunks::<8>().0;
-        let index = words.get(HEADER_WORDS..HEADER_WORDS + self.len());
-        let index = index.unwrap_or_default().iter();
-        let starts = index.clone().skip(1).map(|word| halves(*word).0 as usize);
-        let ends = starts.chain([self.packed.len()]);
-        index
-            .zip(ends)
-            .filter_map(|(word, end)| self.raw_at(place(halves(*word), end)))
+        let index = self.index();
+        index.iter().enumerate().filter_map(move |(entry, word)| {
+            let end = self.start_in(index, entry + 1);
+            self.raw_at(place(halves(*word), end))
+        })
     }
 
     /// Where a value of this record stands in it.
@@ -211,12 +208,15 @@ impl Record {
 
     /// The place of an entry in the index, or where it would be.
     fn search(&self, key: &str, kind: Kind) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.len());
+        let index = self.index();
+        let (mut low, mut high) = (0, index.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let Some((found, found_kind)) = self.key(middle) else {
-                return Err(low);
+            let Some(word) = index.get(middle) else {
+                break;
             };
+            let (place, found_kind) = layout::key(halves(*word));
+            let found = self.packed.get(place).unwrap_or_default();
             // The order of UTF-8 is that of its bytes: what is only passed by need not be looked at as text.
             match found.cmp(key.as_bytes()).then(found_kind.cmp(&kind)) {
                 std::cmp::Ordering::Equal => return Ok(middle),
@@ -250,25 +250,24 @@ impl Record {
         })
     }
 
-    /// The key and the kind of an entry.
-    fn key(&self, index: usize) -> Option<(&[u8], Kind)> {
-        let (key, kind) = key(self.word(HEADER_WORDS + index)?);
-        Some((self.packed.get(key)?, kind))
+    /// A word for each entry.
+    fn index(&self) -> &[[u8; 8]] {
+        let words = self.packed.as_chunks::<8>().0;
+        let index = words.get(HEADER_WORDS..HEADER_WORDS + self.len());
+        index.unwrap_or_default()
     }
 
     /// Where an entry stands, as the index says.
-    fn place(&self, index: usize) -> Option<Place> {
-        let len = self.len();
-        if index >= len {
-            return None;
-        }
-        let word = self.word(HEADER_WORDS + index)?;
-        let end = if index + 1 < len {
-            self.word(HEADER_WORDS + index + 1)?.0 as usize
-        } else {
-            self.packed.len()
-        };
-        Some(place(word, end))
+    fn place(&self, entry: usize) -> Option<Place> {
+        let index = self.index();
+        let word = index.get(entry)?;
+        Some(place(halves(*word), self.start_in(index, entry + 1)))
+    }
+
+    /// Where an entry begins, or after the last the end.
+    fn start_in(&self, index: &[[u8; 8]], entry: usize) -> usize {
+        let word = index.get(entry);
+        word.map_or(self.packed.len(), |word| halves(*word).0 as usize)
     }
 
     /// A word's low and high half.
@@ -284,6 +283,15 @@ impl Record {
         }
     }
 }
+
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        // Mostly they are one and the same, which need not be read.
+        Arc::ptr_eq(&self.packed, &other.packed) || self.packed == other.packed
+    }
+}
+
+impl Eq for Record {}
 
 impl fmt::Debug for Record {
     /// Shows how much there is, and nothing of what it is.

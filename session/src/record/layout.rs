@@ -45,6 +45,12 @@ pub(super) fn key((start, mark): (u32, u32)) -> (Range<usize>, Kind) {
     (start..end, kind)
 }
 
+/// Whether an entry with this word in the index is anything but a lasting value on no terms of its own.
+pub(super) fn is_special(word: [u8; 8]) -> bool {
+    let (_, mark) = halves(word);
+    mark >= HAS_LIMIT
+}
+
 /// Where an entry stands that has this word in the index and ends there.
 pub(super) fn place(word: (u32, u32), end: usize) -> Place {
     let (key, kind) = key(word);
@@ -59,11 +65,9 @@ pub(super) fn place(word: (u32, u32), end: usize) -> Place {
     }
 }
 
-/// Lays a record out: the header, a word for each entry, then without gaps the keys, each followed by its value's limit, if
-/// it has one, and its value.
+/// A record of entries that are in the order of key and kind.
 ///
-/// The entries are in the order of key and kind. The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits
-/// 32 bits and a key's length 28.
+/// The caller keeps the whole under [`MAX_RECORD_BYTES`], so that a start fits 32 bits and a key's length 28.
 pub(super) fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) -> Record {
     if entries.iter().any(|entry| entry.terms.secret) {
         for under_one_key in entries.chunk_by_mut(|a, b| a.key == b.key) {
@@ -73,23 +77,21 @@ pub(super) fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) 
             }
         }
     }
-    let bytes = |entry: &RawEntry<'_>| {
-        entry.key.len() + entry.value.len() + entry.terms.until.map_or(0, |_| 8)
-    };
-    let text: usize = entries.iter().map(bytes).sum();
-    let mut start = (HEADER_WORDS + entries.len()) * 8;
-    // One allocation, filled in place.
-    let mut packed: Arc<[u8]> = std::iter::repeat_n(0, start + text).collect();
-    let mut rest = Arc::get_mut(&mut packed).unwrap_or_default();
-    let mut put = |bytes: &[u8]| {
-        if let Some((place, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
-            place.copy_from_slice(bytes);
-            rest = after;
-        }
-    };
-    put(&created_at.to_le_bytes());
-    let mut marks = state as u32;
-    for entry in &*entries {
+    lay_out(created_at, state, entries.iter().copied())
+}
+
+/// Lays a record out: the header, a word for each entry, then without gaps the keys, each followed by its value's limit, if
+/// it has one, and its value.
+///
+/// The entries are as for [`pack`], and those under one key are all secret, or none is.
+pub(super) fn lay_out<'a>(
+    created_at: u64,
+    state: State,
+    entries: impl ExactSizeIterator<Item = RawEntry<'a>> + Clone,
+) -> Record {
+    let (mut text, mut marks) = (0, state as u32);
+    for entry in entries.clone() {
+        text += bytes(&entry);
         if entry.kind == Kind::FlashNext {
             marks |= HAS_AGING;
         }
@@ -97,22 +99,51 @@ pub(super) fn pack(created_at: u64, state: State, entries: &mut [RawEntry<'_>]) 
             marks |= HAS_TERMS;
         }
     }
-    put(&(u64::from(marks) << 32 | entries.len() as u64).to_le_bytes());
-    for entry in &*entries {
+    let start = (HEADER_WORDS + entries.len()) * 8;
+    // One allocation, filled in place.
+    let mut packed: Arc<[u8]> = std::iter::repeat_n(0, start + text).collect();
+    let header = [created_at, u64::from(marks) << 32 | entries.len() as u64];
+    let filled = Arc::get_mut(&mut packed)
+        .and_then(|packed| packed.split_at_mut_checked(start))
+        .and_then(|(head, text)| fill(head.as_chunks_mut().0, text, header, entries));
+    debug_assert!(filled.is_some(), "there is room for all");
+    Record { packed }
+}
+
+/// The bytes of an entry's key, limit and value.
+fn bytes(entry: &RawEntry<'_>) -> usize {
+    entry.key.len() + entry.value.len() + entry.terms.until.map_or(0, |_| 8)
+}
+
+fn fill<'a>(
+    words: &mut [[u8; 8]],
+    mut text: &mut [u8],
+    header: [u64; HEADER_WORDS],
+    entries: impl Iterator<Item = RawEntry<'a>>,
+) -> Option<()> {
+    let mut start = words.len() * 8;
+    let (place, index) = words.split_first_chunk_mut()?;
+    *place = header.map(u64::to_le_bytes);
+    for (word, entry) in index.iter_mut().zip(entries) {
         let limit = entry.terms.until.map_or(0, |_| HAS_LIMIT);
         let secret = if entry.terms.secret { IS_SECRET } else { 0 };
         let mark = (entry.kind as u64) << 30 | entry.key.len() as u64 | u64::from(limit | secret);
-        put(&(mark << 32 | start as u64).to_le_bytes());
-        start += bytes(entry);
-    }
-    for entry in &*entries {
-        put(entry.key);
+        *word = (mark << 32 | start as u64).to_le_bytes();
+        start += bytes(&entry);
+        text = put(text, entry.key)?;
         if let Some(until) = entry.terms.until {
-            put(&until.to_le_bytes());
+            text = put(text, &until.to_le_bytes())?;
         }
-        put(entry.value);
+        text = put(text, entry.value)?;
     }
-    Record { packed }
+    Some(())
+}
+
+/// Puts bytes at the beginning of a place, and gives what is left of it.
+pub(super) fn put<'a>(place: &'a mut [u8], bytes: &[u8]) -> Option<&'a mut [u8]> {
+    let (place, rest) = place.split_at_mut_checked(bytes.len())?;
+    place.copy_from_slice(bytes);
+    Some(rest)
 }
 
 /// Brings entries that are in the order of their kinds into that of key and kind.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::record::layout::{HAS_AGING, HAS_TERMS, HEADER_WORDS};
+use crate::record::layout::{HAS_AGING, HAS_TERMS, HEADER_WORDS, put};
 use crate::record::{Kind, Record};
 
 /// A lasting value that is put into a record, on no terms of its own.
@@ -33,9 +33,16 @@ impl Record {
     /// What is between them is copied as a whole. `None` when that comes to more than `most` bytes of keys and values.
     pub(crate) fn patched<'a>(
         &self,
-        patches: impl Iterator<Item = Patch<'a>>,
+        patches: impl Iterator<Item = Patch<'a>> + Clone,
         most: usize,
     ) -> Option<Self> {
+        // Mostly there is one, over what was there.
+        let mut few = patches.clone();
+        if let (Some(patch), None) = (few.next(), few.next())
+            && let Ok(at) = self.search(patch.key, Kind::Lasting)
+        {
+            return self.replaced(at, patch.value, most);
+        }
         let len = self.len();
         let (mut text, mut added) = (self.text_bytes(), 0);
         let mut edits = Vec::with_capacity(patches.size_hint().0);
@@ -103,21 +110,33 @@ impl Record {
         Some(Self { packed })
     }
 
+    /// The record with another value in one entry.
+    fn replaced(&self, at: usize, value: &str, most: usize) -> Option<Self> {
+        let place = self.place(at)?.value;
+        let len = self.packed.len() - place.len() + value.len();
+        if len - self.start(0) > most {
+            return None;
+        }
+        let mut packed: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
+        let new = Arc::get_mut(&mut packed)?;
+        let rest = put(new, self.packed.get(..place.start)?)?;
+        let rest = put(rest, value.as_bytes())?;
+        put(rest, self.packed.get(place.end..)?)?;
+        // The start is the lower half of a word. It stays within that, so what is added changes nothing else.
+        let moved = (len as u64).wrapping_sub(self.packed.len() as u64);
+        let index = HEADER_WORDS + at + 1..HEADER_WORDS + self.len();
+        for word in new.as_chunks_mut().0.get_mut(index)? {
+            *word = u64::from_le_bytes(*word).wrapping_add(moved).to_le_bytes();
+        }
+        Some(Self { packed })
+    }
+
     /// Where an entry's key stands, or after the last the end.
-    fn start(&self, index: usize) -> usize {
-        let start = || Some(self.word(HEADER_WORDS + index)?.0 as usize);
-        let start = if index < self.len() { start() } else { None };
-        start.unwrap_or(self.packed.len())
+    fn start(&self, entry: usize) -> usize {
+        self.start_in(self.index(), entry)
     }
 
     fn words(&self, range: std::ops::Range<usize>) -> &[[u8; 8]] {
         self.packed.as_chunks().0.get(range).unwrap_or_default()
     }
-}
-
-/// Puts bytes at the beginning of a place, and gives what is left of it.
-fn put<'a>(place: &'a mut [u8], bytes: &[u8]) -> Option<&'a mut [u8]> {
-    let (place, rest) = place.split_at_mut_checked(bytes.len())?;
-    place.copy_from_slice(bytes);
-    Some(rest)
 }

@@ -28,8 +28,11 @@ impl Record {
                 "the record is larger than any that is written",
             ));
         }
+        if let Some(record) = Self::scan(json) {
+            return Ok(record);
+        }
         let json = utf8(json).ok_or_else(|| StorageError::corrupt("the record is not UTF-8"))?;
-        Self::scan(json).map_or_else(|| Self::parse(json), Ok)
+        Self::parse(json)
     }
 
     /// Writes the record as JSON, on one line.

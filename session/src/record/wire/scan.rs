@@ -3,46 +3,73 @@
 //! It takes the fields in their order, keys in order and without escapes, no spaces between, and whole numbers. Whatever else
 //! JSON allows, and whatever is no JSON, is for `read`: it alone says what a record is, and what is wrong with one.
 
-use memchr::memchr2;
+use memchr::memchr;
 
+use crate::record::layout::lay_out;
 use crate::record::wire::HEAD;
 use crate::record::{Kind, RawEntry, Record, State, Terms, pack, sort};
+use crate::text::utf8;
 
 /// How deep lists and objects in a value may be for the short way.
 const MAX_DEPTH: u32 = 32;
 
 impl Record {
     /// The record, if it is written that way.
-    pub(super) fn scan(json: &str) -> Option<Self> {
-        // Control characters are nowhere in it. The least byte of all, rather than the first that is one: so many are looked at
-        // at once.
-        if json.bytes().fold(u8::MAX, u8::min) < 0x20 {
+    pub(super) fn scan(json: &[u8]) -> Option<Self> {
+        // Neither control characters nor escapes are in it. Every byte is looked at, also behind the first that is one: so it is
+        // many at once.
+        let (mut least, mut all, mut backslash) = (u8::MAX, 0, u8::MAX);
+        for byte in json {
+            least = least.min(*byte);
+            all |= byte;
+            backslash = backslash.min(byte ^ b'\\');
+        }
+        if least < 0x20 || backslash == 0 || !(all.is_ascii() || utf8(json).is_some()) {
             return None;
         }
-        let mut text = Text(json.as_bytes());
+        let mut text = Text(json);
         text.take(HEAD)?;
         let created_at = text.number()?;
         text.take(br#","values":"#)?;
-        let mut entries = Vec::with_capacity(16);
-        text.entries(Kind::Lasting, &mut entries)?;
-        let lasting = entries.len();
+        let (mut lasting, mut flash, mut flash_next) = (Vec::with_capacity(16), vec![], vec![]);
+        text = text.entries(&mut lasting)?;
+        if text.0 == b"}" {
+            let lasting = lasting.iter().map(|pair| entry(Kind::Lasting, *pair));
+            return Some(lay_out(created_at, State::Live, lasting));
+        }
         if text.take(br#","flash":"#).is_some() {
-            text.entries(Kind::Flash, &mut entries)?;
+            text = text.entries(&mut flash)?;
         }
         if text.take(br#","flash_next":"#).is_some() {
-            text.entries(Kind::FlashNext, &mut entries)?;
+            text = text.entries(&mut flash_next)?;
         }
         if text.0 != b"}" {
             return None;
         }
-        if lasting < entries.len() {
-            sort(&mut entries);
-        }
+        let of = |kind, pairs: Vec<_>| pairs.into_iter().map(move |pair| entry(kind, pair));
+        let mut entries: Vec<_> = of(Kind::Lasting, lasting)
+            .chain(of(Kind::Flash, flash))
+            .chain(of(Kind::FlashNext, flash_next))
+            .collect();
+        sort(&mut entries);
         Some(pack(created_at, State::Live, &mut entries))
     }
 }
 
-/// What is still to be read.
+/// A key and its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
+fn entry(kind: Kind, (key, value): Pair<'_>) -> RawEntry<'_> {
+    RawEntry {
+        key,
+        kind,
+        value,
+        terms: Terms::default(),
+    }
+}
+
+/// What is still to be read. Functions that are called rather than inlined take it and give the rest: so it stays in registers.
+#[derive(Clone, Copy)]
 struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
@@ -61,8 +88,10 @@ impl<'a> Text<'a> {
     /// A number of up to 19 digits, which 64 bits hold.
     fn number(&mut self) -> Option<u64> {
         let digits = self.digits()?;
-        let digits = (digits.len() < 20).then(|| std::str::from_utf8(digits).ok())?;
-        digits?.parse().ok()
+        let number = digits.iter().fold(0, |number: u64, digit| {
+            number.wrapping_mul(10).wrapping_add(u64::from(digit & 0xF))
+        });
+        (digits.len() < 20).then_some(number)
     }
 
     /// Digits without a zero before them.
@@ -76,29 +105,22 @@ impl<'a> Text<'a> {
     }
 
     /// An object of values, in the strict order of their keys.
-    fn entries(&mut self, kind: Kind, entries: &mut Vec<RawEntry<'a>>) -> Option<()> {
-        let first = entries.len();
+    fn entries(mut self, entries: &mut Vec<Pair<'a>>) -> Option<Self> {
         self.take(b"{")?;
         if self.take(b"}").is_some() {
-            return Some(());
+            return Some(self);
         }
+        let mut before: Option<&[u8]> = None;
         loop {
             let key = self.key()?;
-            let before = entries.get(first..).and_then(<[_]>::last);
-            if before.is_some_and(|before| before.key >= key) {
+            if before.is_some_and(|before| before >= key) {
                 return None;
             }
-            self.take(b":")?;
-            let terms = Terms::default();
-            let value = self.value()?;
-            entries.push(RawEntry {
-                key,
-                kind,
-                value,
-                terms,
-            });
+            before = Some(key);
+            entries.push((key, self.value()?));
             if self.take(b",").is_none() {
-                return self.take(b"}");
+                self.take(b"}")?;
+                return Some(self);
             }
         }
     }
@@ -106,64 +128,74 @@ impl<'a> Text<'a> {
     /// A value, as it is written.
     fn value(&mut self) -> Option<&'a [u8]> {
         let before = self.0;
-        self.skip(MAX_DEPTH)?;
+        if self.string().is_none() {
+            *self = self.after_value(MAX_DEPTH)?;
+        }
         before.get(..before.len() - self.0.len())
     }
 
-    fn skip(&mut self, depth: u32) -> Option<()> {
+    fn after_value(mut self, depth: u32) -> Option<Self> {
         match self.0.first()? {
-            b'"' => self.string().map(drop),
-            b'{' => self.skip_list(depth, b"}", |text| {
-                text.key()?;
-                text.take(b":")
-            }),
-            b'[' => self.skip_list(depth, b"]", |_| Some(())),
-            b't' => self.take(b"true"),
-            b'f' => self.take(b"false"),
-            b'n' => self.take(b"null"),
+            b'"' => self.string()?,
+            b'{' => return self.after_list(depth, b"}", |text| text.key().map(drop)),
+            b'[' => return self.after_list(depth, b"]", |_| Some(())),
+            b't' => self.take(b"true")?,
+            b'f' => self.take(b"false")?,
+            b'n' => self.take(b"null")?,
             b'-' => {
                 self.split(1)?;
-                self.digits().map(drop)
+                self.digits()?;
             }
-            _ => self.digits().map(drop),
+            _ => {
+                self.digits()?;
+            }
         }
+        Some(self)
     }
 
-    /// A list or an object up to its end, with what stands before each value.
-    fn skip_list(
-        &mut self,
+    /// After a list or an object, with what stands before each value.
+    fn after_list(
+        mut self,
         depth: u32,
         end: &[u8],
         before: impl Fn(&mut Self) -> Option<()>,
-    ) -> Option<()> {
+    ) -> Option<Self> {
         let depth = depth.checked_sub(1)?;
         self.split(1)?;
         if self.take(end).is_some() {
-            return Some(());
+            return Some(self);
         }
         loop {
-            before(self)?;
-            self.skip(depth)?;
+            before(&mut self)?;
+            self = self.after_value(depth)?;
             if self.take(b",").is_none() {
-                return self.take(end);
+                self.take(end)?;
+                return Some(self);
             }
         }
     }
 
-    /// A key without escapes, without its quotes. Most are too short for a search of many bytes at once to be worth its call.
+    /// A key without its quotes, and the colon after it. Most are too short for a search to be worth its call.
     fn key(&mut self) -> Option<&'a [u8]> {
         self.take(b"\"")?;
-        let is_end = |byte: &u8| matches!(byte, b'"' | b'\\');
-        let key = self.split(self.0.iter().position(is_end)?)?;
-        self.take(b"\"")?;
+        let quote = self.0.first_chunk().copied().and_then(first_quote);
+        let key = self.split(quote.or_else(|| memchr(b'"', self.0))?)?;
+        self.take(b"\":")?;
         Some(key)
     }
 
-    /// A string without escapes, without its quotes.
-    fn string(&mut self) -> Option<&'a [u8]> {
-        self.take(b"\"")?;
-        let string = self.split(memchr2(b'"', b'\\', self.0)?)?;
-        self.take(b"\"")?;
-        Some(string)
+    fn string(&mut self) -> Option<()> {
+        let string = self.0.strip_prefix(b"\"")?;
+        self.split(memchr(b'"', string)? + 2).map(drop)
     }
+}
+
+/// Where the first quote stands among eight bytes.
+fn first_quote(bytes: [u8; 8]) -> Option<usize> {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    let bytes = u64::from_le_bytes(bytes) ^ QUOTES;
+    // The lowest bit that is set is the highest of the first byte that is zero now: what is taken away carries to none before it.
+    let zero = bytes.wrapping_sub(EACH) & !bytes & (EACH << 7);
+    (zero != 0).then(|| zero.trailing_zeros() as usize / 8)
 }
