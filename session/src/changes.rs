@@ -135,11 +135,17 @@ impl Changes {
         self.slots().iter().map(|slot| &*slot.key)
     }
 
-    /// Whether there are updates that are to be run again, which is for the user's code to do, also when the record is still the
-    /// one that was loaded.
-    pub(crate) fn has_stale_steps(&self) -> bool {
-        let is_stale = |slot: &Slot| matches!(&slot.lasting, Lasting::Updated(update) if matches!(update.base, Base::Stale));
-        self.slots().iter().any(is_stale)
+    /// Whether steps of updates are run again, which is the user's code, when these changes are applied: to the record that was
+    /// `seen`, or to another.
+    pub(crate) fn runs_steps(&self, is_seen: bool) -> bool {
+        self.slots().iter().any(|slot| match &slot.lasting {
+            Lasting::Updated(update) => match update.base {
+                Base::Loaded => !is_seen,
+                Base::Stale => true,
+                Base::Written(_) => false,
+            },
+            _ => false,
+        })
     }
 
     /// Whether everything that was there before is gone.

@@ -33,8 +33,8 @@ struct Visitor {
 }
 
 /// What reading one key may add, what writing one may, and what a login may: a new session with three keys.
-const READ: u64 = 5;
-const WRITE: u64 = 11;
+const READ: u64 = 4;
+const WRITE: u64 = 8;
 const LOGIN: u64 = 14;
 
 type Session = session::Session<Visitor>;

@@ -18,7 +18,7 @@ mod writer;
 use crate::error::{Chain, Error, StorageError};
 use crate::expiry::{from_unix, to_unix};
 use crate::handle::Handle;
-use crate::id::StorageKey;
+use crate::id::{SessionId, StorageKey};
 use crate::manager::Context;
 use crate::record::{Ended, Record, Rotated};
 use crate::session::Session;
@@ -50,22 +50,28 @@ pub(super) async fn read<B: Backend>(
         let Some((loaded, now)) = live(loaded, context)? else {
             return Ok(None);
         };
-        match loaded.record.ended() {
-            None => {
-                let handle = Handle::stored(id, Stored::of(key, loaded), resend, now, context);
-                return Ok(Some(Session::from_handle(handle)));
-            }
-            Some(Ended::Rotated(Rotated {
-                forward: Some(forward),
-                ..
-            })) if now < forward.until => {
-                id = forward.follow(&id);
-                resend = true;
-            }
-            Some(_) => return Ok(None),
-        }
+        let Some(ended) = loaded.record.ended() else {
+            let handle = Handle::stored(id, Stored::of(key, loaded), resend, now, context);
+            return Ok(Some(Session::from_handle(handle)));
+        };
+        let Some(next) = next_id(&ended, &id, now) else {
+            return Ok(None);
+        };
+        id = next;
+        resend = true;
     }
     Ok(None)
+}
+
+/// The id that goes on in place of one whose mark was found, if whoever has the old one may know.
+fn next_id(ended: &Ended, old: &SessionId, now: u64) -> Option<SessionId> {
+    match ended {
+        Ended::Rotated(Rotated {
+            forward: Some(forward),
+            ..
+        }) if now < forward.until => Some(forward.follow(old)),
+        Ended::Rotated(_) | Ended::Destroyed => None,
+    }
 }
 
 /// Writes what has changed in a session.

@@ -154,7 +154,11 @@ impl<B: Backend> SessionStorage for B {
         value: &[u8],
         context: &Context,
     ) -> Option<Result<Option<Session>, Error>> {
-        protocol::at_once::read(self.__in_process()?, value, context)
+        Some(Ok(protocol::at_once::read(
+            self.__in_process()?,
+            value,
+            context,
+        )))
     }
 
     fn __save_at_once(
