@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use base64::Engine as _;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 use base64::engine::GeneralPurpose;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use base64::engine::Simd;
@@ -23,6 +22,8 @@ static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
 static ENGINE: LazyLock<GeneralPurpose> =
     LazyLock::new(|| GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD));
 
+static SHORT: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD);
+
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     ENGINE.encode(bytes)
 }
@@ -31,7 +32,7 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
 pub(crate) fn push_32(text: &mut String, bytes: &[u8; 32]) {
     let mut buffer = [0; TEXT_OF_32];
     // Invariant: 32 bytes take that much, all of it ASCII.
-    let written = ENGINE.encode_slice(bytes, &mut buffer);
+    let written = SHORT.encode_slice(bytes, &mut buffer);
     debug_assert_eq!(written, Ok(TEXT_OF_32), "43 characters are 32 bytes");
     text.push_str(std::str::from_utf8(&buffer).unwrap_or_default());
 }

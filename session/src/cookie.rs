@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use http::HeaderValue;
 
@@ -276,16 +276,10 @@ impl SessionCookie {
     }
 
     fn field(&self, value: &str, max_age: u64) -> HeaderValue {
-        let max_age = max_age.min(MAX_AGE);
+        let mut digits = itoa::Buffer::new();
+        let max_age = digits.format(max_age.min(MAX_AGE));
         // Exactly what it takes, so that the header keeps this allocation.
-        let digits = max_age.checked_ilog10().map_or(1, |log| log as usize + 1);
-        let parts = [&*self.name, "=", value, &self.attributes];
-        let mut text = String::with_capacity(parts.map(str::len).iter().sum::<usize>() + digits);
-        for part in parts {
-            text.push_str(part);
-        }
-        // Invariant: writing to a string cannot fail.
-        let _ = write!(text, "{max_age}");
+        let text = [&*self.name, "=", value, &self.attributes, max_age].concat();
         // Invariant: name, value and attributes were checked to be visible ASCII without `;`.
         let mut field =
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));

@@ -198,9 +198,9 @@ impl Handle {
     }
 
     pub(crate) fn set(&self, target: Target, json: Result<Json, Error>) {
-        let before = target.privileged.then(|| self.lasting(&target));
+        let is_other =
+            target.privileged && self.lasting(&target).as_deref() != json.as_deref().ok();
         let terms = target.terms(self);
-        let is_other = before.is_some_and(|before| before.as_deref() != json.as_deref().ok());
         let mut state = self.state();
         state.change(|changes| {
             for key in target.former {
@@ -383,7 +383,10 @@ impl Target {
     pub(crate) fn field(place: &Place, handle: &Handle) -> Self {
         Self {
             key: handle.key(place.key),
-            former: place.aliases.iter().map(|key| handle.key(key)).collect(),
+            former: match place.aliases {
+                [] => Vec::new(),
+                aliases => aliases.iter().map(|key| handle.key(key)).collect(),
+            },
             expires_in: place.expires_in,
             secret: place.secret,
             privileged: place.privileged,

@@ -187,6 +187,11 @@ impl Sessions {
         self.context.cookie().name()
     }
 
+    #[cfg(test)]
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
     fn shared_mut(&mut self) -> &mut Shared {
         Arc::make_mut(&mut self.context.0)
     }

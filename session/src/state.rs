@@ -8,7 +8,8 @@ use crate::id::{SessionId, StorageKey};
 use crate::record::Record;
 use crate::storage::Loaded;
 
-/// Invariant of the lock: no code of the user's runs under it, so it is neither poisoned nor taken twice.
+/// Invariant of the lock: no code of the user's runs under it but a storage's clock, which knows no session. So it is neither
+/// poisoned nor taken twice.
 pub struct State {
     /// The id that the browser is to have after the response.
     pub(crate) id: SessionId,

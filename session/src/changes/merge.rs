@@ -12,7 +12,10 @@ impl Changes {
     ///
     /// As [`apply`](Self::apply).
     pub(crate) fn begin(&self, created_at: u64, limit: usize, now: u64) -> Result<Record, Error> {
-        self.apply_to(None, created_at, None, limit, now)
+        match self.first(created_at, limit) {
+            Some(record) => Ok(record),
+            None => self.merge(None, created_at, None, limit, now),
+        }
     }
 
     /// The record that `fresh` becomes. `seen` is the record that this request read. What is past its own limit is dropped.
@@ -27,21 +30,9 @@ impl Changes {
         limit: usize,
         now: u64,
     ) -> Result<Record, Error> {
-        self.apply_to(Some(fresh), fresh.created_at_unix(), seen, limit, now)
-    }
-
-    fn apply_to(
-        &self,
-        fresh: Option<&Record>,
-        created_at: u64,
-        seen: Option<&Record>,
-        limit: usize,
-        now: u64,
-    ) -> Result<Record, Error> {
-        let is_seen = seen == fresh;
-        match fresh.and_then(|fresh| self.patch(fresh, is_seen, limit)) {
+        match self.patch(fresh, seen == Some(fresh), limit) {
             Some(record) => Ok(record),
-            None => self.merge(fresh, created_at, seen, limit, now),
+            None => self.merge(Some(fresh), fresh.created_at_unix(), seen, limit, now),
         }
     }
 
@@ -78,6 +69,23 @@ impl Changes {
         }
         check_size(&entries, limit)?;
         Ok(Record::of(created_at, &mut entries))
+    }
+
+    /// The short way to a first record: lasting values are all there is.
+    fn first(&self, created_at: u64, limit: usize) -> Option<Record> {
+        let slots = self.slots();
+        if !slots.iter().all(|slot| slot.set_value(true).is_some()) {
+            return None;
+        }
+        let patches = slots.iter().map(|slot| Patch {
+            key: &slot.key,
+            value: slot.set_value(true).map_or("", |value| &value.json),
+        });
+        Record::plain(
+            created_at,
+            patches,
+            limit.checked_sub(slots.len() * AROUND)?,
+        )
     }
 
     /// The short way, which most requests go: lasting values are set, and all else in the record stays as it is.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use crate::record::layout::{HAS_AGING, HAS_TERMS, HEADER_WORDS, put};
-use crate::record::{Kind, Record};
+use crate::record::layout::{HAS_AGING, HAS_TERMS, HEADER_WORDS, lay_out, put};
+use crate::record::{Kind, RawEntry, Record, State, Terms};
 
 /// A lasting value that is put into a record, on no terms of its own.
 pub(crate) struct Patch<'a> {
@@ -17,6 +17,25 @@ struct Edit<'a> {
 }
 
 impl Record {
+    /// A record of these values. They are in the order of their keys.
+    ///
+    /// `None` when that comes to more than `most` bytes of keys and values.
+    pub(crate) fn plain<'a>(
+        created_at: u64,
+        patches: impl ExactSizeIterator<Item = Patch<'a>> + Clone,
+        most: usize,
+    ) -> Option<Self> {
+        let bytes = |patch: Patch<'_>| patch.key.len() + patch.value.len();
+        let text: usize = patches.clone().map(bytes).sum();
+        let entries = patches.map(|Patch { key, value }| RawEntry {
+            key: key.as_bytes(),
+            kind: Kind::Lasting,
+            value: value.as_bytes(),
+            terms: Terms::default(),
+        });
+        (text <= most).then(|| lay_out(created_at, State::Live, entries))
+    }
+
     /// Whether every value is there to stay and to be shown, so that all but a few can be copied without a look at them.
     pub(crate) fn is_plain(&self) -> bool {
         self.word(1)

@@ -21,6 +21,7 @@ use crate::support::log::Log;
 
 mod by_hand;
 mod lost;
+mod panics;
 
 on_backends!(
     a_change_needs_no_cookie_and_is_stored,

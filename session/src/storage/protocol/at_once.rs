@@ -142,3 +142,166 @@ fn created(backend: &dyn InProcess, state: &State, context: &Context, now: u64) 
         Created::Taken => None,
     }
 }
+
+#[cfg(all(test, feature = "memory"))]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+    use crate::{Backend as _, Expiry, KeyRing, MemoryStorage, SessionCookie, Sessions};
+
+    const NOW: u64 = 1_800_000_000;
+
+    struct Scene {
+        storage: MemoryStorage,
+        sessions: Sessions,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let storage = MemoryStorage::new();
+            let cookie = SessionCookie::new("session", KeyRing::new([7; 32]).unwrap());
+            let sessions = Sessions::new(cookie, storage.clone());
+            Self { storage, sessions }
+        }
+
+        fn context(&self) -> &Context {
+            self.sessions.context()
+        }
+
+        /// A session that was stored then.
+        fn stored(&self) -> Session {
+            let session = self.new_session();
+            session.set("a", 1);
+            assert!(matches!(
+                self.save(&session, NOW),
+                Some(CookieUpdate::Set { .. })
+            ));
+            session
+        }
+
+        fn new_session(&self) -> Session {
+            let state = State::new(SessionId::generate().unwrap(), NOW, None);
+            Session::from_handle(Handle::of(state, Some(self.context())))
+        }
+
+        /// The same session in another request.
+        fn again(&self, session: &Session, now: u64) -> Session {
+            let id = session.id();
+            let stored = self.storage.load_at(&id.storage_key(), now).unwrap();
+            Session::from_handle(Handle::stored(id, stored, false, now, self.context()))
+        }
+
+        fn save(&self, session: &Session, now: u64) -> Option<CookieUpdate> {
+            let mut state = session.handle().state();
+            save(&self.storage, &mut state, self.context(), now)
+        }
+
+        fn data(&self, session: &Session) -> String {
+            self.again(session, NOW).data().to_string()
+        }
+    }
+
+    #[test]
+    fn a_commit_that_meets_another_keeps_the_changes_of_both() {
+        let scene = Scene::new();
+        let session = scene.stored();
+        let (one, two) = (scene.again(&session, NOW), scene.again(&session, NOW));
+        one.set("b", 2);
+        two.set("c", 3);
+        assert_eq!(scene.save(&one, NOW), Some(CookieUpdate::Keep));
+        assert_eq!(scene.save(&two, NOW), Some(CookieUpdate::Keep));
+        assert_eq!(scene.data(&session), r#"{"a":1,"b":2,"c":3}"#);
+        assert!(!two.is_dirty() && two.handle().state().stored.as_ref().unwrap().version == 3);
+    }
+
+    /// It is the user's code, which may use the session.
+    #[test]
+    fn a_step_that_is_to_be_run_again_is_left_to_the_ordinary_way() {
+        let scene = Scene::new();
+        let session = scene.stored();
+        let add = |session: &Session| {
+            let clone = session.clone();
+            session.update("a", move |a: &mut Option<u32>| {
+                assert!(clone.has("a"));
+                *a.get_or_insert(0) += 1;
+            });
+        };
+        let (one, two) = (scene.again(&session, NOW), scene.again(&session, NOW));
+        add(&one);
+        add(&two);
+        assert_eq!(scene.save(&one, NOW), Some(CookieUpdate::Keep));
+        assert_eq!(scene.save(&two, NOW), None);
+        assert_eq!(scene.data(&session), r#"{"a":2}"#);
+        assert!(two.is_dirty());
+    }
+
+    #[test]
+    fn what_needs_more_than_one_write_or_a_cookie_is_left_to_the_ordinary_way() {
+        let scene = Scene::new();
+        let session = scene.stored();
+        let idle = Expiry::default().idle.as_secs();
+        let changes: [(&str, fn(&Session), u64); 6] = [
+            ("nothing", |_| {}, NOW),
+            (
+                "activity is due",
+                |session| session.set("b", 2),
+                NOW + idle / 2,
+            ),
+            ("a new id", Session::regenerate_id, NOW),
+            ("a destruction", Session::destroy, NOW),
+            (
+                "a value that cannot be stored",
+                |session| session.set("b", too_deep()),
+                NOW,
+            ),
+            (
+                "a cookie that is to be written anew",
+                |session| {
+                    session.handle().state().resend = true;
+                    session.set("b", 2);
+                },
+                NOW,
+            ),
+        ];
+        for (what, change, now) in changes {
+            let session = scene.again(&session, now);
+            change(&session);
+            assert_eq!(scene.save(&session, now), None, "{what}");
+        }
+        assert_eq!(scene.data(&session), r#"{"a":1}"#);
+    }
+
+    fn too_deep() -> serde_json::Value {
+        (0..200).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]))
+    }
+
+    #[test]
+    fn a_new_session_is_stored_once_it_holds_something_that_the_browser_can_be_told_of() {
+        let scene = Scene::new();
+        let session = scene.new_session();
+        session.unset("a");
+        assert_eq!(scene.save(&session, NOW), None);
+        session.set("a", 1);
+        session.handle().state().headers = Headers::Sent;
+        assert_eq!(scene.save(&session, NOW), None);
+        assert!(scene.storage.is_empty());
+        session.handle().state().headers = Headers::Due;
+        assert!(scene.save(&session, NOW).is_some());
+        assert_eq!(scene.storage.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_meanwhile_is_left_to_the_ordinary_way() {
+        let scene = Scene::new();
+        let session = scene.stored();
+        let late = scene.again(&session, NOW);
+        late.set("b", 2);
+        scene
+            .storage
+            .delete(&session.id().storage_key())
+            .await
+            .unwrap();
+        assert_eq!(scene.save(&late, NOW), None);
+        assert!(scene.storage.is_empty());
+    }
+}
