@@ -247,8 +247,22 @@ mod tests {
                 |session| session.set("b", 2),
                 NOW + idle / 2,
             ),
-            ("a new id", Session::regenerate_id, NOW),
-            ("a destruction", Session::destroy, NOW),
+            (
+                "a new id",
+                |session| {
+                    session.regenerate_id();
+                    session.set("b", 2);
+                },
+                NOW,
+            ),
+            (
+                "a destruction",
+                |session| {
+                    session.destroy();
+                    session.set("b", 2);
+                },
+                NOW,
+            ),
             (
                 "a value that cannot be stored",
                 |session| session.set("b", too_deep()),
