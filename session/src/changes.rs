@@ -370,6 +370,7 @@ impl Changes {
     }
 
     fn slots_mut(&mut self) -> &mut Vec<Slot> {
+        // As many as a vector makes room for at its first entry, without finding that out.
         let few = || Arc::new(Vec::with_capacity(4));
         Arc::make_mut(self.slots.get_or_insert_with(few))
     }
