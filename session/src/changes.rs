@@ -40,8 +40,8 @@ pub(crate) struct Changes {
     cleared: Option<u64>,
     /// Flash values for the next request have been seen by it, and go.
     ages: bool,
-    /// Sorted by key. Shared with the snapshot that a commit takes.
-    slots: Option<Arc<Vec<Slot>>>,
+    /// Sorted by key.
+    slots: Vec<Slot>,
     /// Counts the changes, so that a commit can tell those it wrote from those made since.
     stamp: u64,
     /// The stamp as of which the loaded record is the one it is.
@@ -127,18 +127,18 @@ impl Changes {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.cleared.is_none() && !self.ages && self.slots().is_empty()
+        self.cleared.is_none() && !self.ages && self.slots.is_empty()
     }
 
     /// The keys that this request has changed, sorted.
     pub(crate) fn touched(&self) -> impl Iterator<Item = &str> {
-        self.slots().iter().map(|slot| &*slot.key)
+        self.slots.iter().map(|slot| &*slot.key)
     }
 
     /// Whether steps of updates are run again, which is the user's code, when these changes are applied: to the record that was
     /// `seen`, or to another.
     pub(crate) fn runs_steps(&self, is_seen: bool) -> bool {
-        self.slots().iter().any(|slot| match &slot.lasting {
+        self.slots.iter().any(|slot| match &slot.lasting {
             Lasting::Updated(update) => match update.base {
                 Base::Loaded => !is_seen,
                 Base::Stale => true,
@@ -160,7 +160,7 @@ impl Changes {
 
     /// The first value that cannot be stored.
     pub(crate) fn fault(&self) -> Option<&Error> {
-        self.slots()
+        self.slots
             .iter()
             .find_map(|slot| match (&slot.lasting, &slot.flash) {
                 (Lasting::Faulty(error), _) | (_, Flash::Faulty(error)) => Some(error),
@@ -201,7 +201,7 @@ impl Changes {
             .into_iter()
             .flat_map(Record::entries)
             .map(|entry| entry.key);
-        let changed = self.slots().iter().map(|slot| &*slot.key);
+        let changed = self.slots.iter().map(|slot| &*slot.key);
         let keys: Vec<&str> = stored
             .chain(changed)
             .filter(|key| {
@@ -358,27 +358,19 @@ impl Changes {
         self.stamp += 1;
         self.cleared = Some(self.stamp);
         self.ages = false;
-        self.slots = None;
+        self.slots.clear();
     }
 
     fn uncleared<'a>(&self, record: Option<&'a Record>) -> Option<&'a Record> {
         record.filter(|_| self.cleared.is_none())
     }
 
-    fn slots(&self) -> &[Slot] {
-        self.slots.as_ref().map_or(&[], |slots| slots)
-    }
-
-    fn slots_mut(&mut self) -> &mut Vec<Slot> {
-        // As many as a vector makes room for at its first entry, without finding that out.
-        let few = || Arc::new(Vec::with_capacity(4));
-        Arc::make_mut(self.slots.get_or_insert_with(few))
-    }
-
     fn slot(&self, key: &str) -> Option<&Slot> {
-        let slots = self.slots();
-        let index = slots.binary_search_by(|slot| (*slot.key).cmp(key)).ok()?;
-        slots.get(index)
+        let index = self
+            .slots
+            .binary_search_by(|slot| (*slot.key).cmp(key))
+            .ok()?;
+        self.slots.get(index)
     }
 
     fn lasting_mut(&mut self, key: Cow<'static, str>) -> &mut Lasting {
@@ -401,7 +393,7 @@ impl Changes {
     }
 
     fn slot_mut(&mut self, key: Cow<'static, str>) -> &mut Slot {
-        let slots = self.slots_mut();
+        let slots = &mut self.slots;
         let index = match slots.binary_search_by(|slot| slot.key.cmp(&key)) {
             Ok(index) => index,
             Err(index) => {
@@ -426,7 +418,7 @@ impl Changes {
 impl fmt::Debug for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Changes")
-            .field("keys", &self.slots().len())
+            .field("keys", &self.slots.len())
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::changes::{Changes, FlashLifetime, Seen, Text, Value};
+use crate::changes::{FlashLifetime, Seen, Text, Value};
 use crate::error::Error;
 use crate::expiry::{Clock as _, SystemClock, to_unix};
 use crate::id::SessionId;
@@ -68,9 +68,7 @@ impl Handle {
         home: &Context,
     ) -> Self {
         let created_at = stored.record.created_at_unix();
-        let changes = Changes::on_load(&stored.record);
         let mut state = State::new(id, created_at, Some(stored));
-        state.changes = changes;
         state.resend = resend;
         state.opened_at = now;
         state.presented = true;

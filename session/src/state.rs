@@ -164,12 +164,13 @@ pub(crate) struct Snapshot {
 impl State {
     #[inline]
     pub(crate) fn new(id: SessionId, created_at: u64, stored: Option<Stored>) -> Self {
+        let loaded = stored.as_ref().map(|stored| &stored.record);
         Self {
             id,
             created_at,
             opened_at: created_at,
+            changes: loaded.map_or_else(Changes::default, Changes::on_load),
             stored,
-            changes: Changes::default(),
             rotation: None,
             doomed: Vec::new(),
             presented: false,

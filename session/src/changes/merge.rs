@@ -49,9 +49,9 @@ impl Changes {
         let base = self.uncleared(fresh);
         let rerun = self.rerun(base, is_seen, now)?;
         let stored = fresh.map_or(0, Record::len);
-        let mut entries = Vec::with_capacity(stored + self.slots().len());
+        let mut entries = Vec::with_capacity(stored + self.slots.len());
         // Both are in the order of their keys.
-        let mut slots = self.slots().iter().enumerate().peekable();
+        let mut slots = self.slots.iter().enumerate().peekable();
         for entry in base.into_iter().flat_map(Record::raw_entries) {
             while let Some((index, slot)) =
                 slots.next_if(|(_, slot)| slot.key.as_bytes() < entry.key)
@@ -73,7 +73,7 @@ impl Changes {
 
     /// The short way to a first record: lasting values are all there is.
     fn first(&self, created_at: u64, limit: usize) -> Option<Record> {
-        let slots = self.slots();
+        let slots = &self.slots;
         if !slots.iter().all(|slot| slot.set_value(true).is_some()) {
             return None;
         }
@@ -93,20 +93,20 @@ impl Changes {
         let is_short = fresh.is_plain()
             && self.cleared.is_none()
             && self
-                .slots()
+                .slots
                 .iter()
                 .all(|slot| slot.set_value(is_seen).is_some());
         if !is_short {
             return None;
         }
-        let patches = self.slots().iter().filter_map(|slot| {
+        let patches = self.slots.iter().filter_map(|slot| {
             let value = &*slot.set_value(is_seen)?.json;
             Some(Patch {
                 key: &slot.key,
                 value,
             })
         });
-        let entries = fresh.len() + self.slots().len();
+        let entries = fresh.len() + self.slots.len();
         fresh.patched(patches, limit.checked_sub(entries * AROUND)?)
     }
 
@@ -118,7 +118,7 @@ impl Changes {
         now: u64,
     ) -> Result<Vec<(usize, Option<Value>)>, Error> {
         let mut outcomes = Vec::new();
-        for (index, slot) in self.slots().iter().enumerate() {
+        for (index, slot) in self.slots.iter().enumerate() {
             let Lasting::Updated(update) = &slot.lasting else {
                 continue;
             };
@@ -192,7 +192,7 @@ impl Changes {
         self.ages = false;
         self.under_way = None;
         self.epoch = self.next_stamp();
-        for slot in self.slots_mut() {
+        for slot in &mut self.slots {
             slot.lasting.follow(written);
             let Some(done) = written.slot(&slot.key) else {
                 continue;
@@ -206,7 +206,7 @@ impl Changes {
                 slot.flash = Flash::Untouched;
             }
         }
-        self.slots_mut().retain(|slot| {
+        self.slots.retain(|slot| {
             !matches!(
                 (&slot.lasting, &slot.flash),
                 (Lasting::Untouched, Flash::Untouched)

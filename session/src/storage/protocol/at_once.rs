@@ -240,7 +240,8 @@ mod tests {
         let scene = Scene::new();
         let session = scene.stored();
         let idle = Expiry::default().idle.as_secs();
-        let changes: [(&str, fn(&Session), u64); 6] = [
+        type Change = (&'static str, fn(&Session), u64);
+        let changes: [Change; 6] = [
             ("nothing", |_| {}, NOW),
             (
                 "activity is due",
