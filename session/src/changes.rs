@@ -318,7 +318,7 @@ impl Changes {
     pub(crate) fn take_flash(&mut self, key: Cow<'static, str>, record: Option<&Record>) {
         let mut values = self.replaced_flash(&key);
         let stored = self.uncleared(record).and_then(|record| record.flash(&key));
-        values.extend(stored.map(|entry| Json::from(entry.value)));
+        values.extend(stored.map(|entry| Json::from(entry.value.as_bytes())));
         *self.flash_mut(key) = Flash::Taken(values);
     }
 

@@ -433,19 +433,15 @@ impl View {
         Self { source, terms }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.source {
-            Source::Changed(json) => json.as_bytes(),
-            Source::Stored(record, range) => record.bytes(range.clone()),
-        }
-    }
 }
 
 impl Deref for View {
-    type Target = str;
+    type Target = [u8];
 
-    fn deref(&self) -> &str {
-        // Invariant: a value is text.
-        std::str::from_utf8(self.bytes()).unwrap_or_default()
+    fn deref(&self) -> &[u8] {
+        match &self.source {
+            Source::Changed(json) => json,
+            Source::Stored(record, range) => record.bytes(range.clone()),
+        }
     }
 }

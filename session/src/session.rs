@@ -260,12 +260,12 @@ impl Session {
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let handle = self.handle();
         if let Some(json) = handle.lasting_at(key) {
-            return decode(key, json.bytes()).map(Some);
+            return decode(key, &json).map(Some);
         }
         let Some(json) = handle.flash_at(key) else {
             return Ok(None);
         };
-        let value = decode(key, json.bytes())?;
+        let value = decode(key, &json)?;
         let is_taken = handle.state().take_flash(key.to_owned().into());
         Ok(is_taken.then_some(value))
     }
@@ -277,7 +277,7 @@ impl Session {
     /// [`Error::Mismatch`] when the value is not a `T`.
     pub fn peek<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.view(key)
-            .map(|json| decode(key, json.bytes()))
+            .map(|json| decode(key, &json))
             .transpose()
     }
 
@@ -310,7 +310,7 @@ impl Session {
         let step = {
             let key = key.to_owned();
             Step::new(move |stored| {
-                let mut value = stored.and_then(|json| decode::<T>(&key, json.as_bytes()).ok());
+                let mut value = stored.and_then(|json| decode::<T>(&key, json).ok());
                 change(&mut value);
                 value.map(|value| encode(&key, &value)).transpose()
             })
@@ -362,7 +362,7 @@ impl Session {
             if view.terms.secret {
                 return Some(Value::from("[redacted]"));
             }
-            serde_json::from_str(&view).ok()
+            serde_json::from_slice(&view).ok()
         };
         let entries = self.keys().into_iter().map(|key| {
             let value = value(&key).unwrap_or(Value::Null);

@@ -443,7 +443,7 @@ mod tests {
     }
 
     fn write(state: &mut State) {
-        let (json, terms) = ("1".into(), Terms::default());
+        let (json, terms) = (b"1"[..].into(), Terms::default());
         state.change(|changes| changes.set("key".into(), Ok(Value { json, terms })));
     }
 

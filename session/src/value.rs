@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
-/// A value as it is stored: JSON text.
-pub(crate) type Json = Arc<str>;
+/// A value as it is stored. Invariant: JSON text, which only `serde_json` writes.
+pub(crate) type Json = Arc<[u8]>;
 
 /// Levels of nesting that a value may have: `serde_json` reads 128, and the record takes two around each value.
 const MAX_DEPTH: usize = 120;
@@ -28,14 +28,14 @@ pub(crate) fn encode_by<T: ?Sized>(
     value: &T,
     write: impl FnOnce(&T, Writer<'_, '_>) -> Result<(), serde_json::Error>,
 ) -> Result<Json, Error> {
+    let mut scratch = Scratch::new();
+    let written = write(value, &mut serde_json::Serializer::new(&mut scratch));
     // The serializer's own message may quote the value, so it goes no further.
-    let refused = || Error::Unserializable {
+    written.map_err(|_| Error::Unserializable {
         key: key.to_owned(),
         type_name: std::any::type_name::<T>(),
-    };
-    let mut scratch = Scratch::new();
-    write(value, &mut serde_json::Serializer::new(&mut scratch)).map_err(|_| refused())?;
-    let json = std::str::from_utf8(scratch.bytes()).map_err(|_| refused())?;
+    })?;
+    let json = scratch.bytes();
     if depth(json) > MAX_DEPTH {
         return Err(Error::TooDeep {
             key: key.to_owned(),
@@ -114,12 +114,12 @@ pub(crate) fn decode_by<T>(
     })
 }
 
-fn depth(json: &str) -> usize {
-    if !json.starts_with(['[', '{']) {
+fn depth(json: &[u8]) -> usize {
+    if !matches!(json, [b'[' | b'{', ..]) {
         return 0;
     }
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
+    for &byte in json {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
@@ -140,16 +140,16 @@ fn depth(json: &str) -> usize {
 /// The lock makes a closure that is only `Send` usable from a session that is also `Sync`.
 pub(crate) struct Step(Mutex<Box<StepFn>>);
 
-type StepFn = dyn Fn(Option<&str>) -> Result<Option<Json>, Error> + Send;
+type StepFn = dyn Fn(Option<&[u8]>) -> Result<Option<Json>, Error> + Send;
 
 impl Step {
     pub(crate) fn new(
-        step: impl Fn(Option<&str>) -> Result<Option<Json>, Error> + Send + 'static,
+        step: impl Fn(Option<&[u8]>) -> Result<Option<Json>, Error> + Send + 'static,
     ) -> Self {
         Self(Mutex::new(Box::new(step)))
     }
 
-    pub(crate) fn run(&self, stored: Option<&str>) -> Result<Option<Json>, Error> {
+    pub(crate) fn run(&self, stored: Option<&[u8]>) -> Result<Option<Json>, Error> {
         (self.0.lock().unwrap_or_else(PoisonError::into_inner))(stored)
     }
 }
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
-        assert_eq!(depth("1"), 0);
-        assert_eq!(depth(r#"{"a[[[":["]\"[{"]}"#), 2);
-        assert_eq!(depth("[[],[[]]]"), 3);
+        assert_eq!(depth(b"1"), 0);
+        assert_eq!(depth(br#"{"a[[[":["]\"[{"]}"#), 2);
+        assert_eq!(depth(b"[[],[[]]]"), 3);
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         assert!(matches!(error, Error::TooDeep { key, limit: MAX_DEPTH } if key == "tree"));
         let json = encode("tree", &nested(MAX_DEPTH)).unwrap();
         assert_eq!(
-            decode::<serde_json::Value>("tree", json.as_bytes()).unwrap(),
+            decode::<serde_json::Value>("tree", &json).unwrap(),
             nested(MAX_DEPTH)
         );
     }

@@ -79,7 +79,7 @@ impl Changes {
         }
         let patches = slots.iter().map(|slot| Patch {
             key: &slot.key,
-            value: slot.set_value(true).map_or("", |value| &value.json),
+            value: slot.set_value(true).map_or(&[][..], |value| &value.json),
         });
         Record::plain(
             created_at,
@@ -139,7 +139,7 @@ impl Changes {
                 keys.find_map(|key| base.lasting(key).filter(|entry| entry.terms.hold_at(now)))
             });
             let mut before = stored.map(|entry| entry.terms);
-            let stored = stored.map(|entry| entry.value);
+            let stored = stored.map(|entry| entry.value.as_bytes());
             let mut json: Option<Json> = None;
             for (turn, step) in steps.iter().enumerate() {
                 json = step.run(if turn == 0 { stored } else { json.as_deref() })?;
@@ -164,7 +164,7 @@ impl Changes {
         match slot.map(|slot| &slot.flash) {
             Some(Flash::Set(..) | Flash::Unset | Flash::Faulty(_)) => false,
             Some(Flash::Taken(values)) => {
-                !values.iter().any(|value| value.as_bytes() == entry.value)
+                !values.iter().any(|value| **value == *entry.value)
             }
             Some(Flash::Kept) => true,
             Some(Flash::Untouched) | None => {
@@ -249,14 +249,14 @@ impl Slot {
         };
         let lasting = lasting.filter(|value| value.terms.hold_at(now));
         if let Some(value) = lasting {
-            let entry = value.entry(key, Kind::Lasting, base).raw();
+            let entry = value.entry(key, Kind::Lasting, base);
             // Before a flash value that stays.
             let stays = entries.last().is_some_and(|last| last.key == entry.key);
             entries.insert(entries.len() - usize::from(stays), entry);
         }
         match &self.flash {
             Flash::Set(value, lifetime, _) => {
-                entries.push(value.entry(key, lifetime.kind(), base).raw());
+                entries.push(value.entry(key, lifetime.kind(), base));
             }
             Flash::Faulty(error) => return Err(error.clone()),
             Flash::Untouched | Flash::Unset | Flash::Taken(_) | Flash::Kept => {}

@@ -26,9 +26,9 @@ impl Value {
         key: &'a str,
         kind: Kind,
         record: Option<&Record>,
-    ) -> Entry<'a> {
+    ) -> RawEntry<'a> {
         Entry {
-            key,
+            key: key.as_bytes(),
             kind,
             value: &self.json,
             terms: Seen::changed(self, key, record).terms,

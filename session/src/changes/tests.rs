@@ -20,7 +20,7 @@ fn record(entries: &[(&str, Kind, &str)]) -> Record {
 
 fn json(text: &str) -> Value {
     Value {
-        json: text.into(),
+        json: text.as_bytes().into(),
         terms: Terms::default(),
     }
 }
@@ -32,20 +32,21 @@ fn lasting<'a>(record: &'a Record, key: &str) -> Option<&'a str> {
 /// Counts up from whatever number is there.
 fn count(changes: &mut Changes, seen: &Record) {
     let step = Arc::new(Step::new(|stored| {
-        let number: u32 = stored.map_or(0, |text| text.parse().unwrap());
-        Ok(Some((number + 1).to_string().into()))
+        let number: u32 = stored.map_or(0, |json| serde_json::from_slice(json).unwrap());
+        Ok(Some((number + 1).to_string().into_bytes().into()))
     }));
     let outcome = step.run(
         changes
             .lasting("n", Some(seen))
             .map(|seen| match seen.text {
-                Text::Changed(json) => json.to_string(),
-                Text::Stored(_, json) => std::str::from_utf8(json).unwrap().to_owned(),
+                Text::Changed(json) => json.to_vec(),
+                Text::Stored(_, json) => json.to_owned(),
             })
             .as_deref(),
     );
-    let outcome = outcome.map(|text| text.map(|text| json(&text)));
-    changes.update("n".into(), &[], step, outcome, Terms::default());
+    let terms = Terms::default();
+    let outcome = outcome.map(|json| json.map(|json| Value { json, terms }));
+    changes.update("n".into(), &[], step, outcome, terms);
 }
 
 fn apply(changes: &Changes, fresh: &Record, seen: &Record) -> Record {
@@ -310,7 +311,7 @@ fn what_has_terms_goes_the_long_way() {
     };
     let set = |terms| {
         let mut changes = Changes::default();
-        let json = "1".into();
+        let json = b"1"[..].into();
         changes.set("a".into(), Ok(Value { json, terms }));
         changes
     };

@@ -6,7 +6,7 @@ use crate::record::{Kind, RawEntry, Record, State, Terms};
 /// A lasting value that is put into a record, on no terms of its own.
 pub(crate) struct Patch<'a> {
     pub(crate) key: &'a str,
-    pub(crate) value: &'a str,
+    pub(crate) value: &'a [u8],
 }
 
 /// Where a patch goes: over the entry at that place of the index, or before it.
@@ -30,7 +30,7 @@ impl Record {
         let entries = patches.map(|Patch { key, value }| RawEntry {
             key: key.as_bytes(),
             kind: Kind::Lasting,
-            value: value.as_bytes(),
+            value,
             terms: Terms::default(),
         });
         (text <= most).then(|| lay_out(created_at, State::Live, entries))
@@ -123,14 +123,14 @@ impl Record {
             *index.next()? = ((key.len() as u64) << 32 | start as u64).to_le_bytes();
             start += key.len() + value.len();
             text = put(text, key.as_bytes())?;
-            text = put(text, value.as_bytes())?;
+            text = put(text, value)?;
             copied = at + usize::from(*replaces);
         }
         Some(Self { packed })
     }
 
     /// The record with another value in one entry.
-    fn replaced(&self, at: usize, value: &str, most: usize) -> Option<Self> {
+    fn replaced(&self, at: usize, value: &[u8], most: usize) -> Option<Self> {
         let place = self.place(at)?.value;
         let len = self.packed.len() - place.len() + value.len();
         if len - self.start(0) > most {
@@ -139,7 +139,7 @@ impl Record {
         let mut packed: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
         let new = Arc::get_mut(&mut packed)?;
         let rest = put(new, self.packed.get(..place.start)?)?;
-        let rest = put(rest, value.as_bytes())?;
+        let rest = put(rest, value)?;
         put(rest, self.packed.get(place.end..)?)?;
         // The start is the lower half of a word. It stays within that, so what is added changes nothing else.
         let moved = (len as u64).wrapping_sub(self.packed.len() as u64);

@@ -153,7 +153,7 @@ impl<T: 'static> Optional<T> {
     pub fn get(&self, handle: &Handle) -> Option<T> {
         let json = self.place.lasting(handle)?;
         self.codec
-            .decode_or_report(handle, self.place.key, json.bytes())
+            .decode_or_report(handle, self.place.key, &json)
     }
 
     pub fn set(&self, handle: &Handle, value: &T) {
@@ -164,7 +164,7 @@ impl<T: 'static> Optional<T> {
     pub fn update(&self, handle: &Handle, change: impl Fn(&mut Option<T>) + Send + 'static) {
         let (codec, key) = (self.codec, handle.key(self.place.key));
         let step = Step::new(move |stored| {
-            let mut value = stored.and_then(|json| codec.decode(&key, json.as_bytes()).ok());
+            let mut value = stored.and_then(|json| codec.decode(&key, json).ok());
             change(&mut value);
             value.map(|value| codec.encode(&key, &value)).transpose()
         });
@@ -184,7 +184,7 @@ impl<T: 'static> Optional<T> {
             return Ok(());
         };
         let key = handle.key(self.place.key);
-        self.codec.decode(&key, json.bytes()).map(drop)
+        self.codec.decode(&key, &json).map(drop)
     }
 }
 
@@ -262,7 +262,7 @@ impl<T> Flash<T> {
     pub fn peek(&self, handle: &Handle) -> Option<T> {
         let json = self.place.flash(handle)?;
         self.codec
-            .decode_or_report(handle, self.place.key, json.bytes())
+            .decode_or_report(handle, self.place.key, &json)
     }
 
     pub fn has(&self, handle: &Handle) -> bool {
@@ -278,6 +278,6 @@ impl<T> Flash<T> {
             return Ok(());
         };
         let key = handle.key(self.place.key);
-        self.codec.decode(&key, json.bytes()).map(drop)
+        self.codec.decode(&key, &json).map(drop)
     }
 }
