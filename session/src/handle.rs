@@ -432,7 +432,6 @@ impl View {
         let terms = seen.terms;
         Self { source, terms }
     }
-
 }
 
 impl Deref for View {

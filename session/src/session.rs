@@ -276,9 +276,7 @@ impl Session {
     ///
     /// [`Error::Mismatch`] when the value is not a `T`.
     pub fn peek<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.view(key)
-            .map(|json| decode(key, &json))
-            .transpose()
+        self.view(key).map(|json| decode(key, &json)).transpose()
     }
 
     /// Sets a lasting value. A value that cannot be written as JSON makes the commit fail.

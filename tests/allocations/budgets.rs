@@ -34,8 +34,8 @@ struct Visitor {
 
 /// What reading one key may add, what writing one may, and what a login may: a new session with three keys.
 const READ: u64 = 4;
-const WRITE: u64 = 8;
-const LOGIN: u64 = 14;
+const WRITE: u64 = 7;
+const LOGIN: u64 = 13;
 
 type Session = session::Session<Visitor>;
 

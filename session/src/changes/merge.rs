@@ -163,9 +163,7 @@ impl Changes {
         };
         match slot.map(|slot| &slot.flash) {
             Some(Flash::Set(..) | Flash::Unset | Flash::Faulty(_)) => false,
-            Some(Flash::Taken(values)) => {
-                !values.iter().any(|value| **value == *entry.value)
-            }
+            Some(Flash::Taken(values)) => !values.iter().any(|value| **value == *entry.value),
             Some(Flash::Kept) => true,
             Some(Flash::Untouched) | None => {
                 !(self.ages && entry.kind == Kind::FlashNext && was_seen())

@@ -129,6 +129,10 @@ impl Sessions {
 
     /// What a response leaves with, after a commit that came to that.
     fn leave(&self, state: &mut State, saved: Result<CookieUpdate, Error>) -> Finished {
+        if let (Ok(CookieUpdate::Keep), CookieUpdate::Keep) = (&saved, &state.cookie_due) {
+            state.headers = Headers::Sent;
+            return (Ok(()), None);
+        }
         let mut outcome = saved.and_then(|update| state.take_in(update));
         let due = std::mem::take(&mut state.cookie_due);
         let set_cookie = self.context.set_cookie(due).unwrap_or_else(|error| {

@@ -152,8 +152,7 @@ pub const fn optional_with<T>(place: Place, codec: Codec<T>) -> Optional<T> {
 impl<T: 'static> Optional<T> {
     pub fn get(&self, handle: &Handle) -> Option<T> {
         let json = self.place.lasting(handle)?;
-        self.codec
-            .decode_or_report(handle, self.place.key, &json)
+        self.codec.decode_or_report(handle, self.place.key, &json)
     }
 
     pub fn set(&self, handle: &Handle, value: &T) {
@@ -261,8 +260,7 @@ impl<T> Flash<T> {
 
     pub fn peek(&self, handle: &Handle) -> Option<T> {
         let json = self.place.flash(handle)?;
-        self.codec
-            .decode_or_report(handle, self.place.key, &json)
+        self.codec.decode_or_report(handle, self.place.key, &json)
     }
 
     pub fn has(&self, handle: &Handle) -> bool {

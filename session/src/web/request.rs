@@ -4,7 +4,8 @@
 //! keeps what belongs to a request, and after the handler does what [`Exchange::end`] says. Its extractor hands the Cookie
 //! fields to [`RequestSession::session`].
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -42,7 +43,8 @@ impl Settings {
         }
         let place = Place {
             settings: self.clone(),
-            kept: Mutex::default(),
+            session: OnceLock::new(),
+            is_closed: AtomicBool::new(false),
         };
         Some(Exchange {
             request: RequestSession(Arc::new(place)),
@@ -66,21 +68,9 @@ pub(crate) struct RequestSession(Arc<Place>);
 
 struct Place {
     settings: Settings,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    session: Option<Session>,
-    /// The response has left, or will never leave.
-    is_closed: bool,
-}
-
-impl Place {
-    /// No code of the user's runs under the lock.
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    session: OnceLock<Session>,
+    /// The response has left, or will never leave, and nobody had asked for the session.
+    is_closed: AtomicBool,
 }
 
 /// A request and its response, as the middleware sees them. Dropped without an [`end`](Self::end), as by a client that goes
@@ -126,36 +116,36 @@ impl RequestSession {
         &self,
         cookie_fields: impl Fn() -> I,
     ) -> Result<Session<S>, Rejection> {
-        let place = &*self.0;
-        let settings = &place.settings;
+        let Place {
+            settings,
+            session: place,
+            is_closed,
+        } = &*self.0;
         if settings.sessions.refuses::<S>() {
             let schema = std::any::type_name::<S>();
             return Err(Rejection::Privileged { schema });
         }
-        let there = place.kept().session.as_ref().map(Session::schema);
-        let session: Session<S> = if let Some(session) = there {
+        let session = if let Some(session) = place.get() {
             session
         } else {
             let opened = settings.sessions.open_from(cookie_fields).await;
             let opened = opened.map_err(Rejection::Unavailable)?;
-            let kept = &mut *place.kept();
             // Of two extractors that load at once, the first to be done gives both of them its session.
-            let session = kept.session.get_or_insert(opened);
-            // For a task that outlives its request.
-            if kept.is_closed {
-                settings.sessions.headers_sent(session);
-            }
-            session.schema()
+            place.get_or_init(|| opened)
         };
+        // For a task that outlives its request. Also when it asks just as that ends: one of the two sees the other.
+        if is_closed.fetch_or(false, Ordering::AcqRel) {
+            settings.sessions.headers_sent(session);
+        }
         S::__check(session.handle()).map_err(Rejection::Mismatch)?;
-        Ok(session)
+        Ok(session.schema())
     }
 
-    /// The session, if anybody has asked for it. Who asks later gets one whose response has left.
-    fn close(&self) -> Option<Session> {
-        let mut kept = self.0.kept();
-        kept.is_closed = true;
-        kept.session.clone()
+    fn close(&self) -> Option<&Session> {
+        self.0.is_closed.swap(true, Ordering::AcqRel);
+        let session = self.0.session.get()?;
+        self.0.settings.sessions.headers_sent(session);
+        Some(session)
     }
 }
 
@@ -174,19 +164,22 @@ impl Exchange {
     }
 
     fn end_of(&self, status: Option<u16>) -> End {
-        let Some(session) = self.request.close() else {
+        let Place {
+            settings, session, ..
+        } = &*self.request.0;
+        let Some(session) = session.get() else {
+            self.request.close();
             return End::Untouched;
         };
-        let settings = &self.request.0.settings;
         let failed = match status {
             Some(500..=599) => !settings.commit_on_server_error,
             Some(_) => false,
             None => true,
         };
-        let at_once = || settings.sessions.finish_at_once(&session);
+        let at_once = || settings.sessions.finish_at_once(session);
         match (!failed).then(at_once).flatten() {
             Some(finished) => End::Done(finished),
-            None => End::Commit(settings.sessions.finish(session, failed)),
+            None => End::Commit(settings.sessions.finish(session.clone(), failed)),
         }
     }
 }
@@ -197,7 +190,6 @@ impl Drop for Exchange {
             return;
         }
         if let Some(session) = self.request.close() {
-            self.request.0.settings.sessions.headers_sent(&session);
             session.handle().abandon();
         }
     }

@@ -235,12 +235,14 @@ mod tests {
         assert!(two.is_dirty());
     }
 
+    /// What it is, what the request does, and when it ends.
+    type Change = (&'static str, fn(&Session), u64);
+
     #[test]
     fn what_needs_more_than_one_write_or_a_cookie_is_left_to_the_ordinary_way() {
         let scene = Scene::new();
         let session = scene.stored();
         let idle = Expiry::default().idle.as_secs();
-        type Change = (&'static str, fn(&Session), u64);
         let changes: [Change; 6] = [
             ("nothing", |_| {}, NOW),
             (
