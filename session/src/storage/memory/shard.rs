@@ -18,6 +18,8 @@ pub(super) struct Shard {
     /// A deadline that moves on leaves its pair behind, and an entry that goes as well: they are put right when their turn
     /// comes, or all at once when they are most of the queue.
     queue: BinaryHeap<Reverse<(u64, Tag)>>,
+    /// Invariant: no pair is for an earlier time. Every write asks, and mostly need not look into the queue's memory.
+    due: u64,
 }
 
 pub(super) struct Entry {
@@ -65,6 +67,7 @@ impl Shard {
         let before = entry.expires_at;
         let changed = change(entry);
         if entry.expires_at < before {
+            self.due = self.due.min(entry.expires_at);
             self.queue.push(Reverse((entry.expires_at, tag(key))));
             self.tidy();
         }
@@ -74,7 +77,7 @@ impl Shard {
     /// Adds a session, unless its key is taken.
     pub(super) fn add(&mut self, entry: Entry, now: u64) -> bool {
         let tag = tag(&entry.key);
-        let pair = Reverse((entry.expires_at, tag));
+        let expires_at = entry.expires_at;
         match self.places.entry(tag) {
             hash_map::Entry::Vacant(vacant) => {
                 let Ok(place) = u32::try_from(self.entries.len()) else {
@@ -90,7 +93,8 @@ impl Shard {
                 }
             }
         }
-        self.queue.push(pair);
+        self.due = self.due.min(expires_at);
+        self.queue.push(Reverse((expires_at, tag)));
         true
     }
 
@@ -105,10 +109,13 @@ impl Shard {
     pub(super) fn evict_expired(&mut self, now: u64, most: usize) -> u64 {
         let mut evicted = 0;
         for _ in 0..most {
-            if self.queue.peek().is_none_or(|Reverse((at, _))| *at > now) {
+            if self.due > now {
                 break;
             }
-            evicted += u64::from(self.evict_next());
+            match self.queue.peek() {
+                Some(Reverse((at, _))) if *at <= now => evicted += u64::from(self.evict_next()),
+                next => self.due = next.map_or(u64::MAX, |Reverse((at, _))| *at),
+            }
         }
         if evicted > 0 {
             self.tidy();
@@ -245,6 +252,18 @@ mod tests {
         assert_eq!(shard.evict_expired(39, usize::MAX), 0);
         assert_eq!(shard.evict_expired(40, usize::MAX), 1);
         assert_eq!(shard.len(), 0);
+    }
+
+    #[test]
+    fn what_is_due_sooner_than_was_known_goes_in_time() {
+        let (mut shard, keys) = shard(&[20, 20]);
+        assert_eq!(shard.evict_expired(9, usize::MAX), 0);
+        shard.change(&keys[0], 9, |entry| entry.expires_at = 10);
+        assert_eq!(shard.evict_expired(10, usize::MAX), 1);
+        let (mut other, others) = self::shard(&[15]);
+        assert!(shard.add(other.entries.pop().unwrap(), 10));
+        assert_eq!(shard.evict_expired(15, usize::MAX), 1);
+        assert!(!is_there(&shard, &others[0]) && is_there(&shard, &keys[1]));
     }
 
     #[test]
