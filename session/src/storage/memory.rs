@@ -63,7 +63,8 @@ impl MemoryStorage {
     ///
     /// # Default
     ///
-    /// That of the [`Sessions`](crate::Sessions) which are kept here; the operating system's for the sweep.
+    /// The operating system's. [`Sessions`](crate::Sessions) with a clock of their own are to share it: most of what they do here
+    /// goes by theirs as it is, but not all of it, and the sweep goes by this one.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
