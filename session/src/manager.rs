@@ -270,10 +270,9 @@ impl Context {
         if let Some(session) = self.open_at_once(values()) {
             return session;
         }
-        let Some(first) = values().next() else {
-            return self.begin(false);
-        };
-        if let Some(session) = self.read(first).await? {
+        if let Some(first) = values().next()
+            && let Some(session) = self.read(first).await?
+        {
             return Ok(session);
         }
         let others = async {

@@ -16,7 +16,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::header::{COOKIE, SET_COOKIE, VARY};
 use session::storage::{Created, Loaded, Touched, Updated};
-use session::testing::{Calls, Counting};
+use session::testing::{Calls, Counting, Faulty};
 use session::{
     Backend, KeyRing, MemoryStorage, Record, SessionCookie, SessionLayer, SessionSchema, Sessions,
     StorageError, StorageKey,
@@ -35,6 +35,9 @@ struct Visitor {
 /// What reading one key may add, what writing one may, and what a login may: a new session with three keys.
 const READ: u64 = 4;
 const WRITE: u64 = 7;
+/// The same over a storage that has to be waited for.
+const READ_WAITING: u64 = 5;
+const WRITE_WAITING: u64 = 10;
 const LOGIN: u64 = 13;
 
 type Session = session::Session<Visitor>;
@@ -43,6 +46,8 @@ type Session = session::Session<Visitor>;
 struct Stored {
     storage: Counting<MemoryStorage>,
     layer: SessionLayer,
+    /// The same storage, but as one that is not in the process.
+    waiting: SessionLayer,
     cookie: String,
 }
 
@@ -50,7 +55,11 @@ impl Stored {
     fn new() -> Self {
         let storage = Counting::new(MemoryStorage::new());
         let cookie = SessionCookie::new("__Host-session", KeyRing::generate().unwrap());
-        let sessions = Sessions::new(cookie, storage.clone());
+        let sessions = Sessions::new(cookie.clone(), storage.clone());
+        let waiting = Faulty::new(storage.clone());
+        // An order that is never carried out: while it has one, it is no storage in the process.
+        waiting.hold_after(usize::MAX);
+        let waiting = Sessions::new(cookie, waiting).into();
         let session = session::Session::new();
         session.set("user_id", 7);
         for key in 0..9 {
@@ -71,6 +80,7 @@ impl Stored {
         Self {
             storage,
             layer: sessions.into(),
+            waiting,
             cookie,
         }
     }
@@ -169,10 +179,16 @@ fn is_used(response: &Response) {
 }
 
 /// What the layer adds to a router with that handler, over a layer that does nothing around `plain`.
-fn added(stored: &Stored, plain: &Router, used: Router, look: fn(&Response)) -> u64 {
+fn added(
+    stored: &Stored,
+    layer: &SessionLayer,
+    plain: &Router,
+    used: Router,
+    look: fn(&Response),
+) -> u64 {
     let request = || stored.request(true);
     let nothing = allocations(plain.clone().layer(Identity::new()), request, is_untouched);
-    let ours = allocations(used.layer(stored.layer.clone()), request, look);
+    let ours = allocations(used.layer(layer.clone()), request, look);
     ours - nothing
 }
 
@@ -221,20 +237,15 @@ fn reading_one_key_stays_within_its_budget() {
         assert_eq!(session.user_id(), Some(7));
         "done"
     };
-    let added = added(
-        &stored,
-        &plain(),
-        Router::new().route("/", get(read)),
-        is_used,
-    );
-    assert_eq!(added, READ);
-    assert_eq!(
-        stored.storage.take(),
-        Calls {
+    for (layer, budget) in [(&stored.layer, READ), (&stored.waiting, READ_WAITING)] {
+        let used = Router::new().route("/", get(read));
+        assert_eq!(added(&stored, layer, &plain(), used, is_used), budget);
+        let expected = Calls {
             load: 3,
             ..Calls::default()
-        }
-    );
+        };
+        assert_eq!(stored.storage.take(), expected);
+    }
 }
 
 #[test]
@@ -244,21 +255,16 @@ fn writing_one_key_stays_within_its_budget() {
         session.set_user_id(8);
         "done"
     };
-    let added = added(
-        &stored,
-        &plain(),
-        Router::new().route("/", get(write)),
-        is_used,
-    );
-    assert_eq!(added, WRITE);
-    assert_eq!(
-        stored.storage.take(),
-        Calls {
+    for (layer, budget) in [(&stored.layer, WRITE), (&stored.waiting, WRITE_WAITING)] {
+        let used = Router::new().route("/", get(write));
+        assert_eq!(added(&stored, layer, &plain(), used, is_used), budget);
+        let expected = Calls {
             load: 3,
             update: 3,
             ..Calls::default()
-        }
-    );
+        };
+        assert_eq!(stored.storage.take(), expected);
+    }
 }
 
 #[test]
